@@ -1,0 +1,22 @@
+// Three levels: `unit` needs nothing, `integration` starts real servers on loopback, `e2e` a real cluster.
+const common = {
+  extensionsToTreatAsEsm: ['.ts'],
+  testEnvironment: 'node',
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } } }] },
+  modulePathIgnorePatterns: ['<rootDir>/.cache/', '<rootDir>/bench/out/'],
+};
+const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
+  ...common,
+  displayName,
+  testMatch,
+  testPathIgnorePatterns: ['/node_modules/', ...testPathIgnorePatterns],
+});
+
+export default {
+  testTimeout: 30_000,
+  projects: [
+    level('unit', ['<rootDir>/**/*.test.ts'], ['\\.integration\\.test\\.ts$', '\\.e2e\\.test\\.ts$']),
+    level('integration', ['<rootDir>/**/*.integration.test.ts']),
+    level('e2e', ['<rootDir>/e2e/**/*.e2e.test.ts']),
+  ],
+};

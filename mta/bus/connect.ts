@@ -1,0 +1,51 @@
+// The CONNECT dialogue between delivery and egress, over mutual TLS (RFC 9110 §9.3.6). The caller's pool and pod UID are
+// read from its certificate, never from a header.
+
+/** Request: `CONNECT <mx host or literal address>:25`. */
+export const CONNECT_HEADERS = {
+  /** The source address to send from. */
+  source: 'postfleet-source',
+  /** The recipient domain, from which (with the MX host) egress derives the provider. */
+  domain: 'postfleet-domain',
+  /** The shard epochs the caller holds, as `shard:epoch` joined by commas; may be empty. */
+  epochs: 'postfleet-epochs',
+  /** Response 200: how many recipients this connection may carry. */
+  messages: 'postfleet-messages',
+  /** Response 200: for how many seconds the grant lasts. */
+  seconds: 'postfleet-seconds',
+  /** Response: the provider egress derived. */
+  provider: 'postfleet-provider',
+  /** Response 200: the EHLO name of the source address. */
+  ehlo: 'postfleet-ehlo',
+  /** Response 200: the remote address connected to. */
+  peer: 'postfleet-peer',
+  /** Response other than 200: a reason of `ConnectRefusal`. */
+  reason: 'postfleet-reason',
+} as const;
+
+/** Why egress does not connect; the status code in front is the HTTP status that carries it. */
+export const CONNECT_REFUSALS = {
+  ConnectionLimit: 429, // with Retry-After in seconds
+  NotHolder: 421, // this egress pod does not hold the source address
+  StaleEpoch: 409, // an epoch in the list is older than one egress knows, or the caller is fenced
+  ForbiddenCaller: 403, // the caller is no delivery pod of a pool that may use this address
+  ForbiddenDestination: 403, // private, loopback, link-local, own address, or a port other than 25
+  BadRequest: 400,
+  ResolveFailed: 502, // temporary DNS failure of the MX host
+  NoSuchHost: 502, // the MX host has no address
+  ConnectFailed: 502, // refused, unreachable
+  ConnectTimeout: 504,
+  SourceFailed: 503, // the source address cannot be bound
+} as const;
+export type ConnectRefusal = keyof typeof CONNECT_REFUSALS;
+
+/** `POST /v1/fence` on egress, JSON, by the new owner of a shard: after 200 no connection of `uid` is open and none will be granted. */
+export interface FenceRequest {
+  readonly pool: string;
+  readonly shard: number;
+  readonly epoch: number;
+  readonly uid: string;
+}
+export interface FenceResponse {
+  readonly closed: number;
+}

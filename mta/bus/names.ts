@@ -1,0 +1,34 @@
+// The names of everything in NATS. Pools are namespaced, Kubernetes names have no underscore, so `namespace_name` is unambiguous.
+
+/** A pool as the bus names it: `namespace_name`. */
+export type PoolKey = string & { readonly brand: 'PoolKey' };
+
+/** `namespace/name` → `namespace_name`. */
+export function poolKey(namespacedName: string): PoolKey {
+  return namespacedName.replace('/', '_') as PoolKey;
+}
+
+export const mailStream = (pool: PoolKey, shard: number): string => `MAIL_${pool}_${shard}`;
+export const mailSubjects = (pool: PoolKey, shard: number): string => `mail.${pool}.${shard}.*`;
+export const mailSubject = (pool: PoolKey, shard: number, priorityClass: string): string =>
+  `mail.${pool}.${shard}.${priorityClass}`;
+
+/** The class of transfers between pods: below every class of the pool. It is also the name of its durable consumer. */
+export const TRANSFER_CLASS = 'transfer';
+
+/** Bounces to be made and signed by ingress: work queue, one durable consumer `ingress`, subject `bounce.<poolKey>`. */
+export const BOUNCE_STREAM = 'BOUNCES';
+export const BOUNCE_CONSUMER = 'ingress';
+export const bounceSubject = (pool: PoolKey): string => `bounce.${pool}`;
+
+/** KV bucket of the fleet snapshot: only the operator writes. */
+export const FLEET_BUCKET = 'fleet';
+export const poolSnapshotKey = (pool: PoolKey): string => `pool.${pool}`;
+export const ipPoolSnapshotKey = (namespace: string, name: string): string => `ippool.${namespace}_${name}`;
+export const domainSnapshotKey = (domain: string): string => `domain.${domain}`;
+export const assignmentKey = (pool: PoolKey): string => `assignment.${pool}`;
+
+/** KV bucket of address leases: only egress writes. */
+export const LEASE_BUCKET = 'leases';
+/** IPv6 has colons, which a KV key may not have. */
+export const leaseKey = (address: string): string => `address.${address.replaceAll(':', '-')}`;

@@ -1,0 +1,121 @@
+// What the operator tells the MTA pods: one KV key per resource, JSON, each with a version and the resource's generation.
+// An invalid resource never replaces the last good value.
+import type { IPPoolSpec, QueuePolicySpec, SendingPoolSpec } from '../../resources/kinds.ts';
+
+export const SNAPSHOT_VERSION = 1;
+
+interface Snapshot {
+  readonly version: typeof SNAPSHOT_VERSION;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+}
+
+/** Key `pool.<poolKey>`: watched by ingress and the pool's delivery and egress pods. */
+export interface PoolSnapshot extends Snapshot {
+  readonly shards: number;
+  readonly classes: SendingPoolSpec['classes'];
+  readonly ipPool: string;
+  readonly policy: QueuePolicySpec;
+  /** True once the pool is being deleted: ingress answers 451, nothing new is taken. */
+  readonly intakeClosed: boolean;
+}
+
+/** Key `ippool.<namespace>_<name>`: watched by its egress pods and by the delivery pods that send through it. */
+export interface IPPoolSnapshot extends Snapshot {
+  readonly addresses: IPPoolSpec['addresses'];
+}
+
+/** Key `domain.<domain>`: read by ingress on demand. Private keys are sealed (see seal.ts) and only ingress can open them. */
+export interface DomainSnapshot extends Snapshot {
+  readonly domain: string;
+  /** SendingPool as namespace/name. */
+  readonly pool: string;
+  readonly accounts: readonly string[];
+  readonly returnPath: string | null;
+  readonly dkim: readonly {
+    readonly selector: string;
+    readonly algorithm: 'RSA' | 'Ed25519';
+    readonly sealedKey: string;
+  }[];
+}
+
+/** Who works what: key `assignment.<poolKey>`, written by the operator alone, watched by the pool's delivery and egress pods. */
+export interface Assignment {
+  readonly version: typeof SNAPSHOT_VERSION;
+  /** SendingPool as namespace/name. */
+  readonly pool: string;
+  /** Raised by one at each write; a statement names the revision it was made under. */
+  readonly revision: number;
+  readonly members: readonly AssignedMember[];
+  readonly shards: readonly ShardAssignment[];
+}
+
+export interface AssignedMember {
+  readonly pod: string;
+  readonly uid: string;
+  /** Cordoned: it stops pulling, spools and acknowledges all it has pulled, and gives up its shards. */
+  readonly cordoned: boolean;
+  /** It may hand its spool over to the other pods' shards; only ever true together with `cordoned`. */
+  readonly handOver: boolean;
+}
+
+export interface ShardAssignment {
+  readonly shard: number;
+  /** Raised at every change of owner; CONNECT carries it. */
+  readonly epoch: number;
+  readonly owner: { readonly pod: string; readonly uid: string; readonly node: string } | null;
+  /** The owner is asked to give it up: it stops pulling this shard and makes unacknowledged 0. */
+  readonly releasing: boolean;
+  /** The owner before; when it did not state "unacknowledged 0", egress must fence it before redelivered mail is sent. */
+  readonly former: { readonly uid: string; readonly stated: boolean } | null;
+}
+
+/** What a delivery pod says of itself: `GET /v1/statement` on its admin port, over mutual TLS, to the operator only. */
+export interface Statement {
+  readonly version: typeof SNAPSHOT_VERSION;
+  readonly pod: string;
+  readonly uid: string;
+  readonly pool: string;
+  /** The assignment revision this pod has taken in and acts on; 0 before the first. */
+  readonly assignmentRevision: number;
+  readonly cordoned: boolean;
+  readonly held: readonly {
+    readonly shard: number;
+    readonly epoch: number;
+    readonly unacknowledged: number;
+  }[];
+  /** Parcels pulled and not yet acknowledged with confirmation, over all shards. */
+  readonly unacknowledged: number;
+  /** SMTP attempts under way. */
+  readonly inFlight: number;
+  readonly spool: {
+    /** Recipients in the spool. */
+    readonly entries: number;
+    readonly bytes: number;
+    readonly freeBytes: number;
+    readonly oldestAcceptedAt: number | null;
+    readonly writable: boolean;
+  };
+  readonly handedOver: number;
+  readonly eventsUnsent: number;
+}
+
+/** An egress pod's hold on an address: key `address.<address>` in the lease bucket. */
+export interface AddressLease {
+  readonly version: typeof SNAPSHOT_VERSION;
+  readonly address: string;
+  /** IPPool as namespace/name. */
+  readonly ipPool: string;
+  readonly holder: {
+    readonly pod: string;
+    readonly uid: string;
+    readonly node: string;
+    readonly host: string;
+    readonly port: number;
+  };
+  /** Raised at every change of holder. */
+  readonly epoch: number;
+  readonly renewals: number;
+}
