@@ -1,0 +1,61 @@
+// What delivery needs of the durable queue on a pod's volume. lmdb.ts keeps the promise on LMDB.
+import type { HopId, Parcel, ParcelHeader, Recipient } from '../message/parcel.ts';
+
+/** One queued recipient of one held parcel. */
+export interface SpoolEntry {
+  readonly hopId: HopId;
+  /** Position in the parcel's recipient list as it was put. */
+  readonly index: number;
+  readonly recipient: Recipient;
+}
+
+/** A parcel the spool holds, without its message. */
+export interface HeldParcel {
+  readonly header: Omit<ParcelHeader, 'recipients'>;
+  readonly messageBytes: number;
+  /** Set durably before the first publish of a transfer: from then on its entries are frozen and only this hand-over may end them. */
+  readonly moving: { readonly hopId: HopId; readonly shard: number } | null;
+}
+
+/** A change; the changes of one `commit` become durable together or not at all. */
+export type SpoolChange =
+  /** Holds a parcel with the recipients it carries. A hop id that is held or finished already changes nothing. */
+  | { readonly kind: 'put'; readonly parcel: Parcel }
+  /** A recipient was tried and waits again. */
+  | { readonly kind: 'update'; readonly hopId: HopId; readonly index: number; readonly recipient: Recipient }
+  /** A recipient is final (delivered, bounced, suppressed, …) or handed over; with the last one the parcel is finished and its message deleted. */
+  | { readonly kind: 'remove'; readonly hopId: HopId; readonly index: number }
+  | { readonly kind: 'moving'; readonly hopId: HopId; readonly to: NonNullable<HeldParcel['moving']> | null }
+  /** Remembers a hop id as finished although it was never held (the fast path). */
+  | { readonly kind: 'finished'; readonly hopId: HopId; readonly at: number };
+
+export interface SpoolStats {
+  readonly entries: number;
+  readonly parcels: number;
+  readonly bytes: number;
+  readonly freeBytes: number;
+  readonly oldestAcceptedAt: number | null;
+  /** Why it cannot be written (full, read-only, failing), or null. */
+  readonly failure: string | null;
+}
+
+export interface Spool {
+  /** Resolves when the changes are on the disk (synced); concurrent calls share a sync. Rejects when they are certainly not durable. */
+  commit(changes: readonly SpoolChange[]): Promise<void>;
+  /** Like `commit` but without waiting: a crash may forget them. For `finished` only. */
+  note(changes: readonly SpoolChange[]): void;
+  /** Whether a hop id is held or finished here within the last 24 h. Sees changes from the moment `commit`/`note` was called. */
+  knows(hopId: HopId): 'held' | 'finished' | null;
+  /** Entries due at or before `now` in order of due time (null first), at most `limit`, leaving out parcels that are moving and what `skip` says. */
+  due(now: number, limit: number, skip: (entry: SpoolEntry) => boolean): readonly SpoolEntry[];
+  /** The earliest due time after `now`, or null. */
+  nextDue(now: number): number | null;
+  parcel(hopId: HopId): HeldParcel | null;
+  entriesOf(hopId: HopId): readonly SpoolEntry[];
+  /** The message bytes. Throws CorruptRecordError when they do not match their checksum; the record is kept for people to look at. */
+  message(hopId: HopId): Buffer;
+  /** Held hop ids in a stable order after `after`, at most `limit`: for handing over. */
+  held(after: HopId | null, limit: number): readonly HopId[];
+  stats(): SpoolStats;
+  close(): Promise<void>;
+}
