@@ -118,4 +118,6 @@ export interface AddressLease {
   /** Raised at every change of holder. */
   readonly epoch: number;
   readonly renewals: number;
+  /** The holder has given it up and has no connection open; anyone may take it at once. Absent: it is held. */
+  readonly released?: true;
 }
