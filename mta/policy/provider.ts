@@ -1,0 +1,63 @@
+// Whose limits hold for a destination: a provider named in the policy, one of the shipped ones, or else the site, which is
+// the registrable domain of the MX host, so that all hosts under one operator's domain share a limit.
+import { getDomain } from 'tldts';
+import type { QueuePolicySpec } from '../../resources/kinds.ts';
+import { SHIPPED_PROVIDERS } from './providers.ts';
+
+export type Shaping = QueuePolicySpec['shaping'];
+export interface Limits {
+  /** Open connections per (source address, provider) over the whole fleet. */
+  readonly connections: number;
+  readonly messagesPerConnection: number;
+}
+export interface Provider {
+  /** A provider's name (no dot in it), or a site's domain. */
+  readonly name: string;
+  readonly limits: Limits;
+}
+
+/** What a provider is recognised by; `limits` holds only what differs from the default. */
+export interface ProviderRule {
+  readonly name: string;
+  readonly mxSuffixes: readonly string[];
+  readonly domains: readonly string[];
+  readonly limits: Partial<Limits>;
+}
+
+/**
+ * The provider of a destination. The policy's own providers are asked before the shipped ones; one that has a shipped name
+ * overrides only the limits it states. A host matches an MX suffix when it equals it or ends with a dot and it.
+ * @param domain the recipient domain.
+ * @param mxHosts the MX hosts in question, the one connected to first; empty: the domain stands for itself (implicit MX).
+ */
+export function providerOf(shaping: Shaping, domain: string, mxHosts: readonly string[]): Provider {
+  const hosts = (mxHosts.length ? mxHosts : [domain]).map(plain);
+  const given = shaping.providers.find((rule) => matches(rule, plain(domain), hosts));
+  const shipped = given
+    ? SHIPPED_PROVIDERS.find((rule) => rule.name === given.name)
+    : SHIPPED_PROVIDERS.find((rule) => matches(rule, plain(domain), hosts));
+  const name = (given ?? shipped)?.name;
+  if (name === undefined) return { name: siteOf(hosts[0] ?? plain(domain)), limits: shaping.default };
+  const override = given ?? shaping.providers.find((rule) => rule.name === name);
+  return { name, limits: { ...shaping.default, ...shipped?.limits, ...stated(override?.limits) } };
+}
+
+function matches(
+  rule: ProviderRule | Shaping['providers'][number],
+  domain: string,
+  hosts: readonly string[],
+) {
+  return (
+    rule.domains.some((own) => plain(own) === domain) ||
+    rule.mxSuffixes.some((suffix) => hosts.some((host) => endsWith(host, plain(suffix))))
+  );
+}
+
+const endsWith = (host: string, suffix: string): boolean => host === suffix || host.endsWith(`.${suffix}`);
+const plain = (name: string): string => name.toLowerCase().replace(/^\.|\.$/g, '');
+/** The registrable domain by the public suffix list; the host itself when it has none (an address, a single label). */
+const siteOf = (host: string): string => getDomain(host) ?? host;
+
+function stated(limits: Shaping['providers'][number]['limits'] = {}): Partial<Limits> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
