@@ -1,0 +1,194 @@
+// The checks of a drain, one idea each. A check that does not pass gives a named refusal; chains of them read as a
+// checklist in drain.ts. Unknown is never empty.
+import type { Statement } from '../../mta/bus/snapshot.ts';
+import type { PodView, PoolWorld } from '../observe/world.ts';
+import { rolloutRuns } from './rollout.ts';
+
+export const REFUSALS = [
+  'RolloutRunning',
+  'PreviousLeaving',
+  'LastPod',
+  'PodMissing',
+  'NotReassigned',
+  'NotAssigned',
+  'Unreachable',
+  'WrongUid',
+  'NumberMissing',
+  'OldRevision',
+  'NotCordoned',
+  'HoldsShards',
+  'Unacknowledged',
+  'InFlight',
+  'NoRoom',
+  'SpoolNotEmpty',
+  'EventsUnsent',
+] as const;
+
+export interface Refusal {
+  readonly reason: (typeof REFUSALS)[number];
+  readonly message: string;
+}
+
+/** What a check looks at: the picture, the pod that is to leave and what it says of itself. */
+export interface Leaving {
+  readonly world: PoolWorld;
+  readonly ordinal: number;
+  readonly name: string;
+  readonly pod: PodView | null;
+  readonly statement: Statement | null;
+}
+
+export type Check = (leaving: Leaving) => Refusal | null;
+
+const refuse = (reason: Refusal['reason'], message: string): Refusal => ({ reason, message });
+
+/** The first refusal of a chain, or null when all checks pass. */
+export function firstRefusal(checks: readonly Check[], leaving: Leaving): Refusal | null {
+  for (const check of checks) {
+    const refusal = check(leaving);
+    if (refusal) return refusal;
+  }
+  return null;
+}
+
+export const notTheLastPod: Check = ({ ordinal, name }) =>
+  ordinal > 0
+    ? null
+    : refuse('LastPod', `${name} is the last pod and has no peer; delete the SendingPool instead`);
+
+export const noRolloutRuns: Check = ({ world: { statefulSet: set } }) => {
+  if (!set) return refuse('RolloutRunning', 'the StatefulSet does not exist yet');
+  if (set.observedGeneration < set.generation)
+    return refuse('RolloutRunning', 'the StatefulSet controller has not taken in the last change yet');
+  return rolloutRuns(set)
+    ? refuse('RolloutRunning', 'a rolling update is under way; the drain waits for its end')
+    : null;
+};
+
+export const previousHasLeft: Check = ({ world, ordinal }) => {
+  const previous = world.pods.find((pod) => pod.ordinal > ordinal);
+  return previous
+    ? refuse('PreviousLeaving', `${previous.name} has not ended yet; one pod leaves at a time`)
+    : null;
+};
+
+export const podExists: Check = ({ pod, name }) => {
+  if (pod && !pod.deleting) return null;
+  return refuse('PodMissing', `${name} is not there to say what its volume holds; unknown is not empty`);
+};
+
+/**
+ * A pod that restarted takes its predecessor's shards first: its volume knows which parcels it holds already, another
+ * pod's does not.
+ */
+export const predecessorsShardsReturned: Check = ({ world, pod, name }) => {
+  const left =
+    world.assignment?.shards.filter(({ owner }) => owner?.pod === name && owner.uid !== pod?.uid) ?? [];
+  return left.length === 0
+    ? null
+    : refuse('NotReassigned', `${name} has restarted and does not have its ${left.length} shards back yet`);
+};
+
+export const statementKnown: Check = ({ world, pod, name, statement }) => {
+  if (statement) return null;
+  const reading = pod && world.readings.get(pod.uid);
+  if (reading?.kind !== 'unknown') return refuse('Unreachable', `${name} has not been asked yet`);
+  return refuse(reading.reason, reading.message);
+};
+
+export const statementOfThisPod: Check = ({ pod, name, statement }) =>
+  statement?.uid === pod?.uid && statement?.pod === name
+    ? null
+    : refuse(
+        'WrongUid',
+        `the statement is of ${statement?.pod} (${statement?.uid}), not of ${name} (${pod?.uid})`,
+      );
+
+const NUMBERS = ['assignmentRevision', 'unacknowledged', 'inFlight', 'handedOver', 'eventsUnsent'] as const;
+const SPOOL_NUMBERS = ['entries', 'bytes', 'freeBytes'] as const;
+
+export const allNumbersGiven: Check = ({ name, statement }) => {
+  const spool = statement?.spool;
+  const missing = [
+    ...NUMBERS.filter((key) => !isCount(statement?.[key])),
+    ...SPOOL_NUMBERS.filter((key) => !isCount(spool?.[key])).map((key) => `spool.${key}`),
+    ...(Array.isArray(statement?.held) ? [] : ['held']),
+  ];
+  return missing.length === 0
+    ? null
+    : refuse('NumberMissing', `the statement of ${name} lacks ${missing.join(', ')}`);
+};
+
+const isCount = (value: unknown): boolean => Number.isFinite(value) && Number(value) >= 0;
+
+export const currentRevision: Check = ({ world, name, statement }) => {
+  const wanted = world.assignment?.revision;
+  if (wanted === undefined) return refuse('NotAssigned', 'there is no assignment yet');
+  return statement?.assignmentRevision === wanted
+    ? null
+    : refuse(
+        'OldRevision',
+        `${name} acts on assignment ${statement?.assignmentRevision}, not yet on ${wanted}`,
+      );
+};
+
+export const isCordoned: Check = ({ world, pod, name, statement }) => {
+  const member = world.assignment?.members.find(({ uid }) => uid === pod?.uid);
+  return member?.cordoned && statement?.cordoned
+    ? null
+    : refuse('NotCordoned', `${name} is not cordoned yet`);
+};
+
+export const nothingUnacknowledged: Check = ({ name, statement }) =>
+  statement?.unacknowledged === 0
+    ? null
+    : refuse('Unacknowledged', `${name} has ${statement?.unacknowledged} parcels to acknowledge`);
+
+export const holdsNoShard: Check = ({ world, pod, name, statement }) => {
+  const owned = world.assignment?.shards.filter(({ owner }) => owner?.uid === pod?.uid).length ?? 0;
+  const held = statement?.held.length ?? 0;
+  return owned + held === 0
+    ? null
+    : refuse('HoldsShards', `${name} has ${Math.max(owned, held)} shards to give up`);
+};
+
+/** The others' free space must be this many times the bytes that are handed over. */
+export const ROOM_FACTOR = 1.2;
+
+export const othersHaveRoom: Check = ({ world, pod, name, statement }) => {
+  const bytes = statement?.spool.bytes ?? 0;
+  const needed = Math.ceil(bytes * ROOM_FACTOR);
+  const free = world.pods
+    .filter((peer) => peer.uid !== pod?.uid)
+    .reduce((sum, peer) => sum + freeBytesOf(world, peer), 0);
+  return free >= needed
+    ? null
+    : refuse(
+        'NoRoom',
+        `${name} holds ${bytes} bytes; the others have ${free} bytes free and ${needed} are needed`,
+      );
+};
+
+/** Free bytes of a pod that may receive; what is unknown, cordoned or not writable has none. */
+function freeBytesOf(world: PoolWorld, pod: PodView): number {
+  const reading = world.readings.get(pod.uid);
+  const member = world.assignment?.members.find(({ uid }) => uid === pod.uid);
+  if (reading?.kind !== 'statement' || !member || member.cordoned || !pod.ready || pod.deleting) return 0;
+  const { spool, uid } = reading.statement;
+  return uid === pod.uid && spool.writable ? spool.freeBytes : 0;
+}
+
+export const nothingInFlight: Check = ({ name, statement }) =>
+  statement?.inFlight === 0
+    ? null
+    : refuse('InFlight', `${name} has ${statement?.inFlight} attempts under way`);
+
+export const spoolEmpty: Check = ({ name, statement }) =>
+  statement?.spool.entries === 0
+    ? null
+    : refuse('SpoolNotEmpty', `${name} has ${statement?.spool.entries} recipients in its spool`);
+
+export const eventsSent: Check = ({ name, statement }) =>
+  statement?.eventsUnsent === 0
+    ? null
+    : refuse('EventsUnsent', `${name} has ${statement?.eventsUnsent} events to send`);
