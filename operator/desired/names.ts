@@ -1,0 +1,63 @@
+// Names and labels of what the operator makes.
+import { createHash } from 'node:crypto';
+import { API_VERSION } from '../../resources/kinds.ts';
+import type { ObjectMeta } from '../observe/resources.ts';
+
+export const FIELD_MANAGER = 'postfleet-operator';
+/** Held on every SendingPool and IPPool until what it stands for is cleared away. */
+export const FINALIZER = 'postfleet.io/cleanup';
+
+export const LABELS = {
+  name: 'app.kubernetes.io/name',
+  component: 'app.kubernetes.io/component',
+  pool: 'postfleet.io/pool',
+  poolUid: 'postfleet.io/pool-uid',
+  ipPool: 'postfleet.io/ip-pool',
+  ipPoolUid: 'postfleet.io/ip-pool-uid',
+  domain: 'postfleet.io/sending-domain',
+} as const;
+/** On a volume claim: a pod of this volume was given shards, so it may hold mail. Written before the first assignment. */
+export const USED_ANNOTATION = 'postfleet.io/used-since';
+/** On a generated DKIM secret. */
+export const SELECTOR_ANNOTATION = 'postfleet.io/dkim-selector';
+
+export const SPOOL_VOLUME = 'spool';
+export const deliveryName = (pool: string): string => `${pool}-delivery`;
+export const egressName = (ipPool: string): string => `${ipPool}-egress`;
+export const dkimSecretName = (domain: string, selector: string): string => `${domain}-dkim-${selector}`;
+export const SEALING_SECRET = 'postfleet-dkim-sealing';
+
+export const deliverySelector = (pool: string): Record<string, string> => ({
+  [LABELS.name]: 'postfleet',
+  [LABELS.component]: 'delivery',
+  [LABELS.pool]: pool,
+});
+
+export const egressSelector = (ipPool: string): Record<string, string> => ({
+  [LABELS.name]: 'postfleet',
+  [LABELS.component]: 'egress',
+  [LABELS.ipPool]: ipPool,
+});
+
+/** A label selector as the scale subresource and list requests want it. */
+export const selectorText = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+
+export const ownerReference = (kind: string, meta: ObjectMeta) => ({
+  apiVersion: API_VERSION,
+  kind,
+  name: meta.name,
+  uid: meta.uid,
+  controller: true,
+  blockOwnerDeletion: true,
+});
+
+/**
+ * The CONNECT port of an IPPool's egress pods, even, in 20000–29998; metrics are on the next one. It comes from the UID
+ * because egress pods of several IPPools share one host network.
+ */
+export function egressPort(uid: string): number {
+  return 20_000 + 2 * (createHash('sha256').update(uid).digest().readUInt32BE(0) % 5000);
+}
