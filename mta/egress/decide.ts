@@ -1,0 +1,92 @@
+// Whether a CONNECT is granted, up to the free slot: a chain of checks, first refusal wins. Pure.
+import { isIP } from 'node:net';
+import type { Identity } from '../../process/identity/name.ts';
+import type { ConnectRefusal } from '../bus/connect.ts';
+import { type PoolKey, poolKey } from '../bus/names.ts';
+import type { IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
+import { providerOf } from '../policy/provider.ts';
+import type { DestinationRule } from './destinations.ts';
+import type { EpochBook } from './epochs.ts';
+import type { ConnectRequest } from './request.ts';
+
+/** How long a granted connection may start new transactions; a short life lets other pods and new holders have their turn. */
+export const GRANT_SECONDS = 120;
+
+/** What egress knows at this moment. */
+export interface Picture {
+  readonly ipPool: IPPoolSnapshot | null;
+  readonly pools: ReadonlyMap<PoolKey, PoolSnapshot>;
+  readonly epochs: Pick<EpochBook, 'stale' | 'isFenced'>;
+  /** Whether this pod holds the address and grants on it. */
+  readonly holds: (address: string) => boolean;
+  readonly destination: DestinationRule;
+}
+
+export interface Grant {
+  readonly verdict: 'granted';
+  readonly pool: PoolKey;
+  /** The caller's pod UID. */
+  readonly uid: string;
+  readonly provider: string;
+  /** Open connections per (address, provider) over the fleet. */
+  readonly limit: number;
+  readonly messages: number;
+  readonly seconds: number;
+  readonly ehlo: string;
+  /** The local address to bind. */
+  readonly bind: string;
+}
+export interface Refusal {
+  readonly verdict: 'refused';
+  readonly reason: ConnectRefusal;
+  readonly message: string;
+}
+
+export function decideConnect(
+  request: ConnectRequest,
+  caller: Identity | null,
+  picture: Picture,
+): Grant | Refusal {
+  if (caller?.role !== 'delivery' || caller.pool === null)
+    return refuse('ForbiddenCaller', 'the caller is no delivery pod');
+  const key = poolKey(`${caller.namespace}/${caller.pool}`);
+  const pool = picture.pools.get(key);
+  if (!picture.ipPool || !pool || !usesIpPool(pool, picture.ipPool))
+    return refuse(
+      'ForbiddenCaller',
+      `pool ${caller.namespace}/${caller.pool} may not use the addresses held here`,
+    );
+  if (picture.epochs.isFenced(caller.uid)) return refuse('StaleEpoch', `pod ${caller.uid} is fenced`);
+  const stale = picture.epochs.stale(key, request.epochs);
+  if (stale)
+    return refuse('StaleEpoch', `shard ${stale.shard} is at epoch ${stale.known}, not ${stale.epoch}`);
+  const address = picture.ipPool.addresses.find((one) => one.address === request.source);
+  if (!address || !picture.holds(request.source))
+    return refuse('NotHolder', `${request.source} is not held here`);
+  const obstacle = isIP(request.host) ? picture.destination(request.host, request.port) : null;
+  if (obstacle) return refuse('ForbiddenDestination', obstacle);
+  const { name, limits } = providerOf(pool.policy.shaping, request.domain, [request.host]);
+  return {
+    verdict: 'granted',
+    pool: key,
+    uid: caller.uid,
+    provider: name,
+    limit: limits.connections,
+    messages: limits.messagesPerConnection,
+    seconds: GRANT_SECONDS,
+    ehlo: address.ehlo,
+    bind: address.bindAddress ?? address.address,
+  };
+}
+
+/** References stay in the namespace; a qualified name is read too. */
+export function usesIpPool(pool: PoolSnapshot, ipPool: Pick<IPPoolSnapshot, 'namespace' | 'name'>): boolean {
+  const reference = pool.ipPool.includes('/') ? pool.ipPool : `${pool.namespace}/${pool.ipPool}`;
+  return reference === `${ipPool.namespace}/${ipPool.name}`;
+}
+
+const refuse = (reason: ConnectRefusal, message: string): Refusal => ({
+  verdict: 'refused',
+  reason,
+  message,
+});

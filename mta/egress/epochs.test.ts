@@ -1,0 +1,42 @@
+import type { PoolKey } from '../bus/names.ts';
+import type { Assignment } from '../bus/snapshot.ts';
+import { EpochBook } from './epochs.ts';
+
+const pool = 'mail_a' as PoolKey;
+const other = 'mail_b' as PoolKey;
+
+test('an epoch older than the highest seen is stale, in its own pool and shard only', () => {
+  const book = new EpochBook();
+  book.learn(pool, [[1, 5]]);
+  book.learn(pool, [[1, 3]]);
+  expect(book.stale(pool, new Map([[1, 4]]))).toEqual({ shard: 1, epoch: 4, known: 5 });
+  expect(book.stale(pool, new Map([[1, 5]]))).toBeNull();
+  expect(book.stale(pool, new Map([[2, 1]]))).toBeNull();
+  expect(book.stale(other, new Map([[1, 1]]))).toBeNull();
+  expect(book.stale(pool, new Map())).toBeNull();
+});
+
+const assignment = (former: { uid: string; stated: boolean } | null, members: string[]): Assignment => ({
+  version: 1,
+  pool: 'mail/a',
+  revision: 1,
+  members: members.map((uid) => ({ pod: uid, uid, cordoned: false, handOver: false })),
+  shards: [{ shard: 0, epoch: 7, owner: null, releasing: false, former }],
+});
+
+test.each([
+  ['gone without a statement', { uid: 'old', stated: false }, ['new'], ['old']],
+  ['gone with its statement', { uid: 'old', stated: true }, ['new'], []],
+  ['still a member', { uid: 'old', stated: false }, ['old', 'new'], []],
+  ['no former owner', null, ['new'], []],
+])('an assignment teaches epochs, and whom to fence: %s', (_what, former, members, fenced) => {
+  const book = new EpochBook();
+  expect(book.learnAssignment(pool, assignment(former, members))).toEqual(fenced);
+  expect(book.stale(pool, new Map([[0, 6]]))?.known).toBe(7);
+});
+
+test('who is fenced already is not fenced again', () => {
+  const book = new EpochBook();
+  book.fence('old');
+  expect(book.learnAssignment(pool, assignment({ uid: 'old', stated: false }, []))).toEqual([]);
+});

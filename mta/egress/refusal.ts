@@ -1,0 +1,24 @@
+// A CONNECT that is not granted: the reason of the dialogue, words for the log, and when to come back.
+import { CONNECT_REFUSALS, type ConnectRefusal } from '../bus/connect.ts';
+
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly reason: ConnectRefusal;
+  /** Seconds, for `ConnectionLimit`; null where the caller's own schedule decides. */
+  readonly retryAfterSeconds: number | null;
+
+  constructor(
+    reason: ConnectRefusal,
+    message: string,
+    options: ErrorOptions & { retryAfterSeconds?: number } = {},
+  ) {
+    super(message, options);
+    this.reason = reason;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+  }
+
+  /** The HTTP status that carries it. */
+  get status(): number {
+    return CONNECT_REFUSALS[this.reason];
+  }
+}

@@ -1,0 +1,145 @@
+// The HTTPS server: mutual TLS, CONNECT and POST /v1/fence. Translates between HTTP and egress.ts, and decides nothing.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { z } from 'zod';
+import { peerIdentity } from '../../process/identity/peer.ts';
+import type { Log } from '../../process/log.ts';
+import { CONNECT_HEADERS, type FenceResponse } from '../bus/connect.ts';
+import type { Egress, Established } from './egress.ts';
+import { Refused } from './refusal.ts';
+import { parseConnect } from './request.ts';
+
+export interface TlsFiles {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly ca: string | Buffer;
+}
+
+const MAX_BODY_BYTES = 4096;
+const fenceRequest = z.object({
+  pool: z.string(),
+  shard: z.int().min(0),
+  epoch: z.int().min(0),
+  uid: z.string().min(1).max(128),
+});
+
+/** A server that is not yet listening. A renewed certificate goes to its `setSecureContext`. */
+export function egressServer(egress: Egress, tls: TlsFiles, log: Log): Server {
+  const server = createServer(
+    {
+      ...tls,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+      // Otherwise the caller's half-close would close the direction that still carries the MX's answer.
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+    },
+    (request, response) => void answer(egress, request, response, log),
+  );
+  server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    void tunnel(egress, request, socket as TLSSocket, head, log);
+  });
+  return server;
+}
+
+async function tunnel(
+  egress: Egress,
+  request: IncomingMessage,
+  socket: TLSSocket,
+  head: Buffer,
+  log: Log,
+): Promise<void> {
+  const gone = new AbortController();
+  const left = () => gone.abort(new Error('the caller left'));
+  socket.on('error', left).once('close', left);
+  try {
+    const wanted = parseConnect(request.url ?? '', request.headers);
+    const established = await egress.connect(wanted, peerIdentity(socket), gone.signal);
+    socket.off('close', left);
+    if (head.length > 0) socket.unshift(head);
+    if (!socket.destroyed) socket.write(granted(established));
+    await established.join(socket);
+  } catch (error) {
+    if (!(error instanceof Refused)) log.error({ err: error }, 'CONNECT failed');
+    socket.end(refusal(error instanceof Refused ? error : new Refused('ConnectFailed', 'internal error')));
+  }
+}
+
+function granted({ grant, peer }: Established): string {
+  return head(200, 'Connection Established', {
+    [CONNECT_HEADERS.messages]: grant.messages,
+    [CONNECT_HEADERS.seconds]: grant.seconds,
+    [CONNECT_HEADERS.provider]: grant.provider,
+    [CONNECT_HEADERS.ehlo]: grant.ehlo,
+    [CONNECT_HEADERS.peer]: peer,
+  });
+}
+
+function refusal({ status, reason, message, retryAfterSeconds }: Refused): string {
+  const body = `${message}\n`;
+  const headers = {
+    [CONNECT_HEADERS.reason]: reason,
+    ...(retryAfterSeconds !== null && { 'retry-after': retryAfterSeconds }),
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  return head(status, reason, headers) + body;
+}
+
+/** Status line and headers; a line end inside a value would let a host name write headers of its own. */
+function head(status: number, phrase: string, headers: Record<string, string | number>): string {
+  const lines = Object.entries(headers).map(
+    ([name, value]) => `${name}: ${String(value).replace(/[\r\n]+/g, ' ')}`,
+  );
+  return [`HTTP/1.1 ${status} ${phrase}`, ...lines, '', ''].join('\r\n');
+}
+
+async function answer(
+  egress: Egress,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+): Promise<void> {
+  try {
+    if (request.url !== '/v1/fence') return void response.writeHead(404).end();
+    if (request.method !== 'POST') return void response.writeHead(405, { allow: 'POST' }).end();
+    const fence = parseFence(await body(request));
+    const closed = await egress.fenceFor(peerIdentity(request.socket as TLSSocket), fence);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ closed } satisfies FenceResponse));
+  } catch (error) {
+    if (!(error instanceof Refused)) log.error({ err: error }, 'fence failed');
+    const { status, reason, message } =
+      error instanceof Refused ? error : { status: 500, reason: 'Bug', message: 'internal error' };
+    response.writeHead(status, {
+      'content-type': 'application/problem+json',
+      [CONNECT_HEADERS.reason]: reason,
+    });
+    response.end(JSON.stringify({ type: 'about:blank', title: reason, status, detail: message }));
+  }
+}
+
+async function body(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw new Refused('BadRequest', `body over ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseFence(text: string): z.infer<typeof fenceRequest> {
+  try {
+    return fenceRequest.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Refused('BadRequest', `not a fence request: ${(error as Error).message}`, { cause: error });
+  }
+}
