@@ -1,0 +1,84 @@
+// From resources to the fleet snapshot. Pure. What is invalid gives a problem and no value: the last good one stays.
+import type { DomainSnapshot, IPPoolSnapshot, PoolSnapshot } from '../../mta/bus/snapshot.ts';
+import { SNAPSHOT_VERSION } from '../../mta/bus/snapshot.ts';
+import { type QueuePolicySpec, queuePolicySpec } from '../../resources/kinds.ts';
+import type { Problem } from '../observe/problems.ts';
+import type { IPPool, ObjectMeta, QueuePolicy, SendingDomain, SendingPool } from '../observe/resources.ts';
+
+export type Compiled<T> =
+  | { readonly kind: 'Good'; readonly snapshot: T }
+  | { readonly kind: 'Bad'; readonly problem: Problem };
+
+const head = ({ namespace, name, uid, generation }: ObjectMeta) =>
+  ({ version: SNAPSHOT_VERSION, namespace, name, uid, generation }) as const;
+
+/** Without a QueuePolicy the schema's defaults hold. */
+const defaultPolicy = (): QueuePolicySpec => queuePolicySpec.parse({});
+
+/**
+ * @param problem what the checks of the resource and its references found (observe/problems.ts).
+ * @param previous the last good snapshot: a class that was taken out of the spec stays at weight 1, because mail of it may wait.
+ */
+export function compilePool(
+  pool: SendingPool,
+  policy: QueuePolicy | null,
+  problem: Problem | null,
+  previous: PoolSnapshot | null,
+): Compiled<PoolSnapshot> {
+  if (problem) return { kind: 'Bad', problem };
+  const before = previous?.uid === pool.metadata.uid ? previous : null;
+  if (before && pool.spec.shards < before.shards)
+    return bad('ShardsShrunk', `shards may grow, never shrink: ${before.shards} are in use`);
+  const retired = (before?.classes ?? []).filter(
+    (c) => !pool.spec.classes.some(({ name }) => name === c.name),
+  );
+  const snapshot: PoolSnapshot = {
+    ...head(pool.metadata),
+    shards: pool.spec.shards,
+    classes: [...pool.spec.classes, ...retired.map(({ name }) => ({ name, weight: 1 }))],
+    ipPool: pool.spec.ipPoolRef.name,
+    policy: policy?.spec ?? defaultPolicy(),
+    intakeClosed: pool.metadata.deletionTimestamp !== undefined,
+  };
+  return { kind: 'Good', snapshot };
+}
+
+const bad = (reason: Problem['reason'], message: string) =>
+  ({ kind: 'Bad', problem: { reason, message } }) as const;
+
+export function compileIPPool(pool: IPPool, problem: Problem | null): Compiled<IPPoolSnapshot> {
+  if (problem) return { kind: 'Bad', problem };
+  return { kind: 'Good', snapshot: { ...head(pool.metadata), addresses: pool.spec.addresses } };
+}
+
+export interface DkimKey {
+  readonly selector: string;
+  readonly pem: string;
+}
+
+/** @param seal seals a key; given what the last snapshot holds, it returns that text again when it is the same key. */
+export function compileDomain(
+  domain: SendingDomain,
+  keys: readonly DkimKey[],
+  problem: Problem | null,
+  previous: DomainSnapshot | null,
+  seal: (pem: string, sealedBefore: string | null) => string,
+): Compiled<DomainSnapshot> {
+  if (problem) return { kind: 'Bad', problem };
+  const { spec, metadata } = domain;
+  const dkim = spec.dkim.flatMap(({ selector, algorithm }) => {
+    const key = keys.find((k) => k.selector === selector);
+    const before = previous?.dkim.find((k) => k.selector === selector)?.sealedKey ?? null;
+    return key ? [{ selector, algorithm, sealedKey: seal(key.pem, before) }] : [];
+  });
+  if (dkim.length < spec.dkim.length) return bad('DkimKeyMissing', 'a DKIM key is missing');
+  const snapshot: DomainSnapshot = {
+    ...head(metadata),
+    domain: spec.domain,
+    pool: `${metadata.namespace}/${spec.poolRef.name}`,
+    accounts: spec.accounts,
+    returnPath: spec.returnPath ?? null,
+    dkim,
+  };
+  return { kind: 'Good', snapshot };
+}
