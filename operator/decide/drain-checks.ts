@@ -1,31 +1,31 @@
 // The checks of a drain, one idea each. A check that does not pass gives a named refusal; chains of them read as a
 // checklist in drain.ts. Unknown is never empty.
 import type { Statement } from '../../mta/bus/snapshot.ts';
+import type { Reason } from '../../resources/reasons.ts';
 import type { PodView, PoolWorld } from '../observe/world.ts';
 import { rolloutRuns } from './rollout.ts';
 
-export const REFUSALS = [
-  'RolloutRunning',
-  'PreviousLeaving',
-  'LastPod',
-  'PodMissing',
-  'NotReassigned',
-  'NotAssigned',
-  'Unreachable',
-  'WrongUid',
-  'NumberMissing',
-  'OldRevision',
-  'NotCordoned',
-  'HoldsShards',
-  'Unacknowledged',
-  'InFlight',
-  'NoRoom',
-  'SpoolNotEmpty',
-  'EventsUnsent',
-] as const;
-
 export interface Refusal {
-  readonly reason: (typeof REFUSALS)[number];
+  readonly reason: Extract<
+    Reason,
+    | 'RolloutUnderWay'
+    | 'PreviousLeaving'
+    | 'NoPeer'
+    | 'PodMissing'
+    | 'NotReassigned'
+    | 'NotAssigned'
+    | 'Unreachable'
+    | 'WrongUid'
+    | 'NumberMissing'
+    | 'OldRevision'
+    | 'NotCordoned'
+    | 'HoldsShards'
+    | 'Unacknowledged'
+    | 'InFlight'
+    | 'NoRoom'
+    | 'NotEmpty'
+    | 'EventsUnsent'
+  >;
   readonly message: string;
 }
 
@@ -54,14 +54,14 @@ export function firstRefusal(checks: readonly Check[], leaving: Leaving): Refusa
 export const notTheLastPod: Check = ({ ordinal, name }) =>
   ordinal > 0
     ? null
-    : refuse('LastPod', `${name} is the last pod and has no peer; delete the SendingPool instead`);
+    : refuse('NoPeer', `${name} is the last pod and has no peer; delete the SendingPool instead`);
 
 export const noRolloutRuns: Check = ({ world: { statefulSet: set } }) => {
-  if (!set) return refuse('RolloutRunning', 'the StatefulSet does not exist yet');
+  if (!set) return refuse('RolloutUnderWay', 'the StatefulSet does not exist yet');
   if (set.observedGeneration < set.generation)
-    return refuse('RolloutRunning', 'the StatefulSet controller has not taken in the last change yet');
+    return refuse('RolloutUnderWay', 'the StatefulSet controller has not taken in the last change yet');
   return rolloutRuns(set)
-    ? refuse('RolloutRunning', 'a rolling update is under way; the drain waits for its end')
+    ? refuse('RolloutUnderWay', 'a rolling update is under way; the drain waits for its end')
     : null;
 };
 
@@ -186,7 +186,7 @@ export const nothingInFlight: Check = ({ name, statement }) =>
 export const spoolEmpty: Check = ({ name, statement }) =>
   statement?.spool.entries === 0
     ? null
-    : refuse('SpoolNotEmpty', `${name} has ${statement?.spool.entries} recipients in its spool`);
+    : refuse('NotEmpty', `${name} has ${statement?.spool.entries} recipients in its spool`);
 
 export const eventsSent: Check = ({ name, statement }) =>
   statement?.eventsUnsent === 0

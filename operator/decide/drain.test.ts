@@ -74,7 +74,7 @@ describe('rule 1: one pod at a time, the highest ordinal, never to zero', () => 
 
   test('the last pod never leaves', () => {
     const verdict = leave(worldOf(1, { desiredReplicas: 0 }));
-    expect(verdict).toMatchObject({ cordon: false, remove: false, refusal: { reason: 'LastPod' } });
+    expect(verdict).toMatchObject({ cordon: false, remove: false, refusal: { reason: 'NoPeer' } });
   });
 
   test('no scale-down begins while a rollout runs', () => {
@@ -82,7 +82,7 @@ describe('rule 1: one pod at a time, the highest ordinal, never to zero', () => 
     const statefulSet = base.statefulSet && { ...base.statefulSet, updateRevision: 'r2', partition: 1 };
     expect(leave({ ...base, statefulSet })).toMatchObject({
       cordon: false,
-      refusal: { reason: 'RolloutRunning' },
+      refusal: { reason: 'RolloutUnderWay' },
     });
   });
 
@@ -97,7 +97,7 @@ describe('rule 1: one pod at a time, the highest ordinal, never to zero', () => 
     const statefulSet = base.statefulSet && { ...base.statefulSet, generation: 2 };
     expect(leave({ ...base, statefulSet })).toMatchObject({
       remove: false,
-      refusal: { reason: 'RolloutRunning' },
+      refusal: { reason: 'RolloutUnderWay' },
     });
   });
 });
@@ -137,7 +137,7 @@ describe('rule 3: room of 1.2 times the bytes, or the hand-over is refused', () 
   ])('two others with %i bytes free each: hand over %s', (free, handOver) => {
     const verdict = leave(peersFree(free));
     expect(verdict.handOver).toBe(handOver);
-    expect(verdict.refusal?.reason).toBe(handOver ? 'SpoolNotEmpty' : 'NoRoom');
+    expect(verdict.refusal?.reason).toBe(handOver ? 'NotEmpty' : 'NoRoom');
     expect(verdict.cordon).toBe(true);
   });
 
@@ -166,7 +166,7 @@ describe('rule 4: empty is a statement of the current incarnation after the cord
   });
 
   test.each<[string, StatementChange]>([
-    ['SpoolNotEmpty', { spool: { entries: 1 } }],
+    ['NotEmpty', { spool: { entries: 1 } }],
     ['InFlight', { inFlight: 1 }],
     ['Unacknowledged', { unacknowledged: 1 }],
     ['EventsUnsent', { eventsUnsent: 1 }],

@@ -126,7 +126,7 @@ const whoIs = ({ name, pod, ordinal }: Leaving) => ({ pod: name, uid: pod?.uid ?
 /** A cordon that has begun is kept through a rollout; a new one waits for it. */
 function mayCordon(leaving: Leaving, begin: Refusal | null): boolean {
   const begun = member(leaving)?.cordoned === true;
-  const stop = begun && begin?.reason !== 'LastPod' ? null : begin;
+  const stop = begun && begin?.reason !== 'NoPeer' ? null : begin;
   return stop === null && firstRefusal(MAY_CORDON, leaving) === null;
 }
 
@@ -142,7 +142,7 @@ function mayTransfer(leaving: Leaving, refusal: Refusal | null): boolean {
 /** NoRoom matters only while there is something to hand over. */
 function nextRefusal(leaving: Leaving, mayHandOver: Refusal | null, handOver: boolean): Refusal | null {
   const mayLeave = firstRefusal(MAY_LEAVE, leaving);
-  const blocked = mayLeave?.reason === 'SpoolNotEmpty' && leaving.world.drainMode === 'Transfer' && !handOver;
+  const blocked = mayLeave?.reason === 'NotEmpty' && leaving.world.drainMode === 'Transfer' && !handOver;
   return blocked ? (mayHandOver ?? mayLeave) : mayLeave;
 }
 
@@ -151,7 +151,7 @@ function stepOf(leaving: Leaving, refusal: Refusal | null, handOver: boolean): D
   if (!member(leaving)?.cordoned)
     return firstRefusal([...MAY_BEGIN, ...MAY_CORDON], leaving) ? 'Waiting' : 'Cordoning';
   if (handOver) return 'HandingOver';
-  return ['SpoolNotEmpty', 'NoRoom', 'InFlight', 'EventsUnsent'].includes(refusal.reason)
+  return ['NotEmpty', 'NoRoom', 'InFlight', 'EventsUnsent'].includes(refusal.reason)
     ? 'Delivering'
     : 'Releasing';
 }
@@ -183,7 +183,7 @@ export function removalRefusal(live: PoolWorld, uid: string | null): Refusal | n
 
 /** Refusals that need somebody or something else to change; the others are steps on the way. */
 export function isBlocked(refusal: Refusal): boolean {
-  return ['LastPod', 'PodMissing', 'Unreachable', 'WrongUid', 'NumberMissing', 'NoRoom'].includes(
+  return ['NoPeer', 'PodMissing', 'Unreachable', 'WrongUid', 'NumberMissing', 'NoRoom'].includes(
     refusal.reason,
   );
 }

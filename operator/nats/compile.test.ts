@@ -5,7 +5,7 @@ import type { Problem } from '../observe/problems.ts';
 import { compileDomain, compileIPPool, compilePool } from './compile.ts';
 import { reseal } from './reseal.ts';
 
-const problem: Problem = { reason: 'UnknownIPPool', message: 'there is no valid IPPool "main"' };
+const problem: Problem = { reason: 'IPPoolNotFound', message: 'there is no valid IPPool "main"' };
 const good = <T>(compiled: { kind: 'Good'; snapshot: T } | { kind: 'Bad'; problem: Problem }): T => {
   if (compiled.kind === 'Bad') throw new Error(compiled.problem.message);
   return compiled.snapshot;
@@ -43,7 +43,7 @@ describe('a SendingPool', () => {
     const before = good(compilePool(samplePool({ shards: 12 }), null, null, null));
     expect(compilePool(samplePool(), null, null, before)).toMatchObject({
       kind: 'Bad',
-      problem: { reason: 'ShardsShrunk' },
+      problem: { reason: 'InvalidSpec' },
     });
   });
 
@@ -94,6 +94,6 @@ describe('a SendingDomain', () => {
 
   test('without one of its keys it is not compiled', () => {
     const compiled = compileDomain(sampleDomain(), [], null, null, reseal(key));
-    expect(compiled).toMatchObject({ kind: 'Bad', problem: { reason: 'DkimKeyMissing' } });
+    expect(compiled).toMatchObject({ kind: 'Bad', problem: { reason: 'KeyMissing' } });
   });
 });

@@ -28,7 +28,7 @@ export function compilePool(
   if (problem) return { kind: 'Bad', problem };
   const before = previous?.uid === pool.metadata.uid ? previous : null;
   if (before && pool.spec.shards < before.shards)
-    return bad('ShardsShrunk', `shards may grow, never shrink: ${before.shards} are in use`);
+    return bad('InvalidSpec', `shards may grow, never shrink: ${before.shards} are in use`);
   const retired = (before?.classes ?? []).filter(
     (c) => !pool.spec.classes.some(({ name }) => name === c.name),
   );
@@ -71,7 +71,7 @@ export function compileDomain(
     const before = previous?.dkim.find((k) => k.selector === selector)?.sealedKey ?? null;
     return key ? [{ selector, algorithm, sealedKey: seal(key.pem, before) }] : [];
   });
-  if (dkim.length < spec.dkim.length) return bad('DkimKeyMissing', 'a DKIM key is missing');
+  if (dkim.length < spec.dkim.length) return bad('KeyMissing', 'a DKIM key is missing');
   const snapshot: DomainSnapshot = {
     ...head(metadata),
     domain: spec.domain,

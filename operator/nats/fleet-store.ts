@@ -38,7 +38,9 @@ export class FleetStore {
 
   /** Writes `value` over revision `revision`; throws when somebody else has written since. */
   async write(key: string, value: unknown, revision: number): Promise<void> {
-    await (await this.#bucket()).update(key, JSON.stringify(value), revision);
+    const kv = await this.#bucket();
+    const text = JSON.stringify(value);
+    await (revision === 0 ? kv.create(key, text) : kv.update(key, text, revision));
   }
 
   /** Writes only when the value differs; true: it was written. */

@@ -14,8 +14,8 @@ test('a pool that names what exists has no problem', () => {
 });
 
 test.each([
-  ['UnknownIPPool', samplePool({ ipPoolRef: { name: 'gone' } })],
-  ['UnknownQueuePolicy', samplePool({ queuePolicyRef: { name: 'gone' } })],
+  ['IPPoolNotFound', samplePool({ ipPoolRef: { name: 'gone' } })],
+  ['PolicyNotFound', samplePool({ queuePolicyRef: { name: 'gone' } })],
 ])('a pool whose reference leads nowhere: %s', (reason, pool) => {
   expect(poolProblem(pool, fleet())?.reason).toBe(reason);
 });
@@ -25,7 +25,7 @@ test('an address in two IPPools: the younger one is wrong', () => {
   const younger = sampleIPPool({}, { name: 'ant', creationTimestamp: '2026-02-01T00:00:00Z' });
   const both = fleet({ ipPools: [older, younger] });
   expect(ipPoolProblem(older, both)).toBeNull();
-  expect(ipPoolProblem(younger, both)).toMatchObject({ reason: 'AddressInUse' });
+  expect(ipPoolProblem(younger, both)).toMatchObject({ reason: 'AddressInTwoPools' });
 });
 
 test('a domain claimed twice: the younger one is wrong; one without a pool too', () => {
@@ -33,6 +33,6 @@ test('a domain claimed twice: the younger one is wrong; one without a pool too',
   const younger = sampleDomain({}, { name: 'ant', creationTimestamp: '2026-02-01T00:00:00Z' });
   const both = fleet({ domains: [older, younger] });
   expect(domainProblem(older, both)).toBeNull();
-  expect(domainProblem(younger, both)?.reason).toBe('DomainInUse');
-  expect(domainProblem(older, fleet({ pools: [] }))?.reason).toBe('UnknownSendingPool');
+  expect(domainProblem(younger, both)?.reason).toBe('DomainInTwoResources');
+  expect(domainProblem(older, fleet({ pools: [] }))?.reason).toBe('PoolNotFound');
 });

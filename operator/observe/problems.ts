@@ -1,10 +1,11 @@
 // What is wrong between resources: references to what does not exist, an address or a domain claimed twice. Pure.
 // The younger of two claimants is wrong, so that a mistake never takes a working resource down.
+import type { Reason } from '../../resources/reasons.ts';
 import type { IPPool, QueuePolicy, SendingDomain, SendingPool } from './resources.ts';
 
 /** Why a resource does not count as it is; its last good state stays in force. */
 export interface Problem {
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 
@@ -21,10 +22,10 @@ const named = <T extends { metadata: { name: string } }>(list: readonly T[], nam
 
 export function poolProblem({ spec }: SendingPool, fleet: Fleet): Problem | null {
   if (!named(fleet.ipPools, spec.ipPoolRef.name))
-    return { reason: 'UnknownIPPool', message: `there is no valid IPPool "${spec.ipPoolRef.name}"` };
+    return { reason: 'IPPoolNotFound', message: `there is no valid IPPool "${spec.ipPoolRef.name}"` };
   const policy = spec.queuePolicyRef?.name;
   if (policy !== undefined && !named(fleet.policies, policy))
-    return { reason: 'UnknownQueuePolicy', message: `there is no valid QueuePolicy "${policy}"` };
+    return { reason: 'PolicyNotFound', message: `there is no valid QueuePolicy "${policy}"` };
   return null;
 }
 
@@ -43,7 +44,7 @@ export function ipPoolProblem(pool: IPPool, fleet: Fleet): Problem | null {
     const twice = other.spec.addresses.find(({ address }) => mine.has(address));
     if (twice)
       return {
-        reason: 'AddressInUse',
+        reason: 'AddressInTwoPools',
         message: `${twice.address} belongs to IPPool "${other.metadata.name}"; an address belongs to one IPPool`,
       };
   }
@@ -54,8 +55,11 @@ export function domainProblem(domain: SendingDomain, fleet: Fleet): Problem | nu
   const { poolRef, domain: name } = domain.spec;
   const other = fleet.domains.find((d) => d.spec.domain === name && isOlder(d, domain));
   if (other && other.metadata.name !== domain.metadata.name)
-    return { reason: 'DomainInUse', message: `SendingDomain "${other.metadata.name}" already has ${name}` };
+    return {
+      reason: 'DomainInTwoResources',
+      message: `SendingDomain "${other.metadata.name}" already has ${name}`,
+    };
   if (!named(fleet.pools, poolRef.name))
-    return { reason: 'UnknownSendingPool', message: `there is no valid SendingPool "${poolRef.name}"` };
+    return { reason: 'PoolNotFound', message: `there is no valid SendingPool "${poolRef.name}"` };
   return null;
 }
