@@ -8,10 +8,11 @@ const literal = (text: string): string => JSON.stringify(text);
 
 /** A rule as the API server reads it. `message` stays for tools that show rules; `messageExpression` adds what was found. */
 function celValidation(rule: Rule<never>): object {
+  const [format, ...cel] = rule.found;
   return {
     rule: rule.rule,
     message: rule.message,
-    messageExpression: `${literal(`${rule.message}: `)} + ${rule.found}`,
+    messageExpression: `${literal(`${rule.message}: ${format}`)}.format([${cel.join(', ')}])`,
     reason: rule.reason ?? 'FieldValueInvalid',
     fieldPath: rule.fieldPath,
   };

@@ -126,7 +126,7 @@ export const definitions: readonly Definition[] = [
     columns: columns({
       name: 'Used by',
       type: 'string',
-      jsonPath: '.status.usedBy[*]',
+      jsonPath: '.status.usedBy',
       description: 'SendingPools that use it',
     }),
   },
@@ -146,8 +146,8 @@ export const definitions: readonly Definition[] = [
       {
         name: 'Records',
         type: 'string',
-        jsonPath: '.status.records[*].seen',
-        description: 'Whether each DNS record is seen',
+        jsonPath: '.status.recordsSeen',
+        description: 'DNS records that are seen as they should be, of all',
       },
     ),
     selectableFields: ['.spec.poolRef.name', '.spec.domain'],

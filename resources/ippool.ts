@@ -79,7 +79,7 @@ function schedules(message: string, cel: string, broken: (steps: readonly Step[]
     fieldPath: '.warmup.schedules',
     message,
     rule: `!has(self.warmup) || self.warmup.schedules.all(p, ${cel})`,
-    found: `self.warmup.schedules.filter(p, !(${cel}))[0]`,
+    found: ['%s', `self.warmup.schedules.filter(p, !(${cel}))[0]`],
     fault: (spec) =>
       Object.entries(spec.warmup?.schedules ?? {}).find(([, steps]) => broken(steps))?.[0] ?? null,
   };

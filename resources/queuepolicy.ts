@@ -66,17 +66,17 @@ const shape = z.object({
 
 type Spec = z.infer<typeof shape>;
 
-/** CEL's own durations have no days. */
-const celDuration = (text: string): string =>
-  `duration(${text}.endsWith('d') ? string(int(${text}.substring(0, ${text}.size() - 1)) * 24) + 'h' : ${text})`;
-const tooLong = `self.retry.intervals.filter(i, ${celDuration('i')} >= ${celDuration('self.retry.maxAge')})`;
+/** In seconds, as `durationSeconds`: CEL's own durations have no days, and a text made from parts has no known cost. */
+const celSeconds = (text: string): string =>
+  `int(${text}.substring(0, ${text}.size() - 1)) * (${text}.endsWith('d') ? 86400 : ${text}.endsWith('h') ? 3600 : ${text}.endsWith('m') ? 60 : 1)`;
+const tooLong = `self.retry.intervals.filter(i, ${celSeconds('i')} >= ${celSeconds('self.retry.maxAge')})`;
 
 export const queuePolicyRules: readonly Rule<Spec>[] = [
   {
     fieldPath: '.retry.intervals',
     message: 'every interval must be shorter than maxAge, or nothing is tried after it',
-    rule: `self.retry.intervals.all(i, ${celDuration('i')} < ${celDuration('self.retry.maxAge')})`,
-    found: `${tooLong}[0] + ' of ' + self.retry.maxAge`,
+    rule: `self.retry.intervals.all(i, ${celSeconds('i')} < ${celSeconds('self.retry.maxAge')})`,
+    found: ['%s of %s', `${tooLong}[0]`, 'self.retry.maxAge'],
     fault: ({ retry }) => {
       const limit = durationSeconds(retry.maxAge);
       const interval = retry.intervals.find((text) => durationSeconds(text) >= limit);

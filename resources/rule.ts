@@ -8,9 +8,10 @@ export interface Rule<Spec> {
   readonly message: string;
   /** CEL over `self` (and `oldSelf`, which makes it a rule of updates only). */
   readonly rule: string;
-  /** CEL of type string: what was found; evaluated only when the rule fails. */
-  readonly found: string;
-  readonly reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueDuplicate';
+  /** What was found: a format, and CEL for each of its places. Not concatenated: the API server cannot bound the cost of that. */
+  readonly found: readonly [format: string, ...cel: string[]];
+  /** Not FieldValueDuplicate: the API server leaves the message out with it. */
+  readonly reason?: 'FieldValueInvalid' | 'FieldValueForbidden';
   /** The same in TypeScript: what was found, or null when the rule holds. Without `old` the rules of updates hold. */
   readonly fault: (spec: Spec, old: Spec | undefined) => string | number | null;
 }
@@ -27,9 +28,8 @@ export function unique<Spec>(
   return {
     fieldPath: `.${list}`,
     message,
-    reason: 'FieldValueDuplicate',
     rule: `${all}.all(a, ${once})`,
-    found: `${all}.filter(a, !${once})[0].${key}`,
+    found: ['%s', `${all}.filter(a, !${once})[0].${key}`],
     fault: (spec) => {
       const values = items(spec).map((item) => String(item[key]));
       return values.find((value) => values.indexOf(value) !== values.lastIndexOf(value)) ?? null;
@@ -51,7 +51,7 @@ export function each<Spec, Item>(options: {
     fieldPath: `.${options.list}`,
     message: options.message,
     rule: `self.${options.list}.all(a, ${options.cel})`,
-    found: `self.${options.list}.filter(a, !(${options.cel}))[0]${options.found}`,
+    found: ['%s', `self.${options.list}.filter(a, !(${options.cel}))[0]${options.found}`],
     fault: (spec) => {
       const item = options.items(spec).find((one) => !options.holds(one, spec));
       return item === undefined ? null : options.show(item);

@@ -45,7 +45,7 @@ export const sendingDomainRules: readonly Rule<Spec>[] = [
     message: 'domain is immutable: make another SendingDomain',
     reason: 'FieldValueForbidden',
     rule: 'self.domain == oldSelf.domain',
-    found: "oldSelf.domain + ' to ' + self.domain",
+    found: ['%s to %s', 'oldSelf.domain', 'self.domain'],
     fault: (spec, old) => (!old || spec.domain === old.domain ? null : `${old.domain} to ${spec.domain}`),
   },
   unique('dkim', 'selector', 'each selector may stand only once', (spec) => spec.dkim),
@@ -66,6 +66,7 @@ export const sendingDomainStatus = z.object({
     )
     .default([])
     .describe('The DNS records to publish, and whether each is seen.'),
+  recordsSeen: z.string().optional().describe('Records seen as they should be, of all, as "2/3".'),
 });
 
 export type SendingDomainSpec = z.infer<typeof sendingDomainSpec>;

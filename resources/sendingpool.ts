@@ -85,7 +85,7 @@ export const sendingPoolRules: readonly Rule<Spec>[] = [
     fieldPath: '.replicas',
     message: 'shards must be at least replicas: each delivery pod works at least one shard',
     rule: 'self.shards >= self.replicas',
-    found: "string(self.shards) + ' shards, ' + string(self.replicas) + ' replicas'",
+    found: ['%d shards, %d replicas', 'self.shards', 'self.replicas'],
     fault: ({ shards, replicas }) => (shards >= replicas ? null : `${shards} shards, ${replicas} replicas`),
   },
   {
@@ -93,7 +93,7 @@ export const sendingPoolRules: readonly Rule<Spec>[] = [
     message: 'shards may grow, never shrink: a shard that is gone would strand its mail',
     reason: 'FieldValueForbidden',
     rule: 'self.shards >= oldSelf.shards',
-    found: "string(oldSelf.shards) + ' to ' + string(self.shards)",
+    found: ['%d to %d', 'oldSelf.shards', 'self.shards'],
     fault: (spec, old) => (!old || spec.shards >= old.shards ? null : `${old.shards} to ${spec.shards}`),
   },
   {
@@ -102,7 +102,7 @@ export const sendingPoolRules: readonly Rule<Spec>[] = [
       'replicas cannot be lowered to 0 while the pool exists: delete the SendingPool (deletionPolicy: Drain) instead',
     reason: 'FieldValueForbidden',
     rule: 'self.replicas > 0 || oldSelf.replicas == 0',
-    found: "string(oldSelf.replicas) + ' to 0'",
+    found: ['%d to 0', 'oldSelf.replicas'],
     fault: (spec, old) => (!old || spec.replicas > 0 || old.replicas === 0 ? null : `${old.replicas} to 0`),
   },
   unique('classes', 'name', 'a class may stand only once', (spec) => spec.classes),
@@ -120,15 +120,15 @@ export const sendingPoolRules: readonly Rule<Spec>[] = [
     message: 'storage.size may grow, never shrink: a volume cannot be made smaller',
     reason: 'FieldValueForbidden',
     rule: 'quantity(self.storage.size).compareTo(quantity(oldSelf.storage.size)) >= 0',
-    found: "oldSelf.storage.size + ' to ' + self.storage.size",
+    found: ['%s to %s', 'oldSelf.storage.size', 'self.storage.size'],
     fault: shrunken,
   },
   {
     fieldPath: '.storage',
     message: 'storage.storageClassName cannot be changed: the volumes exist; make another SendingPool',
     reason: 'FieldValueForbidden',
-    rule: 'self.storage.?storageClassName == oldSelf.storage.?storageClassName',
-    found: "self.storage.?storageClassName.orValue('the default')",
+    rule: `has(self.storage.storageClassName) == has(oldSelf.storage.storageClassName) && (!has(self.storage.storageClassName) || self.storage.storageClassName == oldSelf.storage.storageClassName)`,
+    found: ['%s', "self.storage.?storageClassName.orValue('the default')"],
     fault: (spec, old) =>
       !old || spec.storage.storageClassName === old.storage.storageClassName
         ? null
