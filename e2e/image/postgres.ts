@@ -82,6 +82,7 @@ async function entries(version: string): Promise<Entry[]> {
       (path) => !path.startsWith('man'),
     ),
     ...tree('/usr/share/zoneinfo', '/usr/share/zoneinfo', (path) => !/^(right|posix)\//.test(path)),
+    ...tree('/usr/lib/locale/C.utf8', '/usr/lib/locale/C.utf8'),
     ...programs(small),
   ];
 }

@@ -28,6 +28,7 @@ function hasDpkg(): boolean {
 /** Names of the packages that this machine lacks: by dpkg where there is one, else by their programs. */
 export function missingPackages(wanted: readonly Package[]): string[] {
   if (!hasDpkg()) return wanted.filter((each) => !onPath(each.provides)).map((each) => each.debian);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
   const format = '${db:Status-Status} ${Package}\\n';
   const asked = spawnSync('dpkg-query', ['-W', '-f', format, ...wanted.map((each) => each.debian)]);
   return notInstalled(asked.stdout.toString(), wanted);

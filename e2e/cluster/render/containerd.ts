@@ -12,7 +12,7 @@ state = "${folder}/containerd-state"
   sandbox_image = "${PAUSE_IMAGE}"
   # without CAP_SYS_RESOURCE runc fails with "can't get final child's PID from pipe"
   restrict_oom_score_adj = true
-  # else all clusters of the machine share /run/netns, and nobody knows whose is whose
+  # else all clusters of the machine share one folder of namespaces, and nobody knows whose is whose
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"

@@ -1,6 +1,6 @@
 // Takes away everything that carries the cluster's name: whole, half or crashed, it is the same work.
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Place } from '../place.ts';
 import { cgroupFolders, members, removeCgroup } from './cgroups.ts';
 import { run } from './command.ts';
@@ -23,28 +23,34 @@ export function mountsBelow(mounts: string, folder: string): string[] {
 const mountsOf = (place: Place): string[] =>
   mountsBelow(readFileSync('/proc/self/mounts', 'utf8'), place.folder);
 
-/** Files outside the state folder that programs wrote with our names or paths in them. */
+/** Files outside the state folder that programs wrote with our names, paths or containers in them. */
 function strayFiles(place: Place): string[] {
+  const sandboxes = bundles(place).map((path) => `cni-loopback-${basename(path)}-`);
   const list = (folder: string) =>
     existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-  const results = list(CNI_RESULTS).filter((path) => path.startsWith(join(CNI_RESULTS, `${place.cgroup}-`)));
+  const ours = (name: string) => [`${place.cgroup}-`, ...sandboxes].some((prefix) => name.startsWith(prefix));
+  const results = list(CNI_RESULTS).filter((path) => ours(basename(path)));
   const logs = list(CONTAINER_LOGS).filter((path) => readlinkSync(path).startsWith(`${place.folder}/`));
   return [...results, ...logs, ...shimSockets(place)];
 }
 
-/** containerd's helpers listen in /run/containerd/s; when they are killed, only their bundle says where. */
-function shimSockets(place: Place): string[] {
+/** containerd's folders of containers and pods that run or were killed: each is named by the id. */
+function bundles(place: Place): string[] {
   if (!existsSync(place.folder)) return [];
   const nodes = readdirSync(place.folder).filter((name) => /^node\d+$/.test(name));
   return nodes.flatMap((node) => {
-    const bundles = join(place.folder, node, 'containerd-state', 'io.containerd.runtime.v2.task', 'k8s.io');
-    if (!existsSync(bundles)) return [];
-    const files = readdirSync(bundles).map((id) => join(bundles, id, 'address'));
-    const sockets = files
-      .filter(existsSync)
-      .map((file) => readFileSync(file, 'utf8').trim().replace('unix://', ''));
-    return sockets.filter((path) => path.startsWith('/run/containerd/s/') && existsSync(path));
+    const tasks = join(place.folder, node, 'containerd-state', 'io.containerd.runtime.v2.task', 'k8s.io');
+    return existsSync(tasks) ? readdirSync(tasks).map((id) => join(tasks, id)) : [];
   });
+}
+
+/** containerd's helpers listen in /run/containerd/s; when they are killed, only their bundle says where. */
+function shimSockets(place: Place): string[] {
+  const files = bundles(place).map((bundle) => join(bundle, 'address'));
+  const sockets = files
+    .filter(existsSync)
+    .map((file) => readFileSync(file, 'utf8').trim().replace('unix://', ''));
+  return sockets.filter((path) => path.startsWith('/run/containerd/s/') && existsSync(path));
 }
 
 /** What is there of the cluster outside its state folder, in words. Empty when it is down. */

@@ -24,6 +24,6 @@ export async function until<T>(
       const reason = last instanceof Error ? `: ${last.message}` : '';
       throw new Error(`${what} did not happen within ${seconds} s${reason}`, { cause: last });
     }
-    await delay(100);
+    await delay(200);
   }
 }
