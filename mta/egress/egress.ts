@@ -21,7 +21,8 @@ export interface EgressOptions {
   readonly destination: Picture['destination'];
   readonly resolve: DialOptions['resolve'];
   readonly connectTimeoutMs: number;
-  readonly idleMs: number;
+  readonly idleMs: TunnelLimits['idleMs'];
+  readonly halfClosedMs: TunnelLimits['halfClosedMs'];
   /** Monotonic ms. */
   readonly now: () => number;
   readonly log: Log;
@@ -90,7 +91,8 @@ export class Egress {
   }
 
   #limits(grant: Grant): TunnelLimits {
-    return { idleMs: this.#options.idleMs, lifetimeMs: grant.seconds * 1000 + AFTER_GRANT_MS };
+    const { idleMs, halfClosedMs } = this.#options;
+    return { idleMs, halfClosedMs, lifetimeMs: grant.seconds * 1000 + AFTER_GRANT_MS };
   }
 
   /** Decision and slot in one go: nothing may come between the look at the counter and its rise. */

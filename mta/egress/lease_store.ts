@@ -35,7 +35,11 @@ export function leaseStore(
     async write(record, revision) {
       const kv = await trusted();
       try {
-        return await kv.update(key, JSON.stringify(record), revision, WRITE_TIMEOUT_MS);
+        const bytes = JSON.stringify(record);
+        // The client has no update from revision 0: "not there yet" is a create.
+        return revision === 0
+          ? await kv.create(key, bytes)
+          : await kv.update(key, bytes, revision, WRITE_TIMEOUT_MS);
       } catch (error) {
         if (error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code))
           throw new LeaseConflict(`lease of ${address} is not at revision ${revision}`, { cause: error });

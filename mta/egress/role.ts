@@ -44,6 +44,7 @@ export interface RoleParts {
   readonly times: LeaseTimes;
   readonly connectTimeoutMs: number;
   readonly idleMs: number;
+  readonly halfClosedMs: number;
 }
 
 export interface Role {
@@ -110,7 +111,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
 }
 
 function newEgress(
-  { settings, resolve, clock, connectTimeoutMs, idleMs }: RoleParts,
+  { settings, resolve, clock, connectTimeoutMs, idleMs, halfClosedMs }: RoleParts,
   holds: (a: string) => boolean,
 ) {
   const own = () => [
@@ -124,6 +125,7 @@ function newEgress(
     resolve,
     connectTimeoutMs,
     idleMs,
+    halfClosedMs,
     now: clock.now,
     log,
   });

@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 export interface TunnelLimits {
   /** Without a byte in either direction. RFC 5321 §4.5.3.2.6 lets a server take ten minutes after the final dot. */
   readonly idleMs: number;
+  /** The same, once one side has ended: a caller that died looks like one that ended, and its slot shall come back. */
+  readonly halfClosedMs: number;
   /** From the joining on. */
   readonly lifetimeMs: number;
 }
@@ -23,6 +25,8 @@ export async function join(
   };
   const lifetime = setTimeout(destroyBoth, limits.lifetimeMs).unref();
   remote.setTimeout(limits.idleMs, destroyBoth);
+  for (const side of [client, remote])
+    side.once('end', () => remote.setTimeout(Math.min(limits.idleMs, limits.halfClosedMs)));
   signal.addEventListener('abort', destroyBoth, { once: true });
   if (signal.aborted) destroyBoth();
   client.pipe(remote);
