@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 WITH_STRACE('[needs strace]', () => {
-  // The calls of a commit: its pages by pwrite64, one fdatasync, the meta page by pwrite64. One thread, so they can be counted.
+  // The calls of a commit: its pages by writev or pwrite64, one fdatasync, the meta page by pwrite64. One thread, so they can be counted.
   test.each([
     ['fdatasync', 1],
     ['fdatasync', 2],
@@ -23,7 +23,7 @@ WITH_STRACE('[needs strace]', () => {
     ['pwrite64', 3],
     ['pwrite64', 4],
     ['pwrite64', 5],
-    ['pwrite64', 6],
+    ['writev', 1],
   ])(
     'the commit during which %s number %d fails is refused whole, and the next ones go through',
     async (call, when) => {
