@@ -1,4 +1,5 @@
 // The certificate authority of a fleet, in memory. Where its key is kept is another file's concern (store.ts).
+import type { Credentials } from '../../process/identity/credentials.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import {
   KEY_ALGORITHM,
@@ -21,13 +22,6 @@ const DAY = 86_400;
 /** A pod's certificate lives a day and is renewed after 16 hours. */
 export const IDENTITY_SECONDS = DAY;
 const AUTHORITY_SECONDS = 3650 * DAY;
-
-/** A certificate with its key and the authority that signed it, all PEM. */
-export interface Credentials {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-}
 
 /** The authority as it is stored: certificate and PKCS #8 key, PEM. */
 export interface AuthorityPair {
@@ -72,9 +66,9 @@ export class Authority {
     identity: Identity,
     options: Partial<Omit<IssueOptions, 'identity'>> = {},
   ): Promise<Credentials> {
-    const { hosts = [], lifetimeSeconds = IDENTITY_SECONDS, now = new Date() } = options;
+    const { lifetimeSeconds = IDENTITY_SECONDS, now = new Date() } = options;
     const keys = await newKeyPair();
-    const cert = await certify(this.#signer, keys.publicKey, { identity, hosts, lifetimeSeconds, now });
+    const cert = await certify(this.#signer, keys.publicKey, { ...options, identity, lifetimeSeconds, now });
     return { cert, key: await privateKeyPem(keys.privateKey), ca: this.ca };
   }
 
@@ -107,3 +101,5 @@ export async function createAuthority(now = new Date()): Promise<Authority> {
   const pair = { cert: `${certificate.toString('pem')}\n`, key: await privateKeyPem(keys.privateKey) };
   return Authority.from(pair);
 }
+
+export type { Credentials };

@@ -39,6 +39,8 @@ export interface IssueOptions {
   readonly now: Date;
   /** Further DNS names and addresses, for servers that are not reached by role. */
   readonly hosts?: readonly string[];
+  /** For servers that never open a connection to another role. */
+  readonly serverOnly?: boolean;
 }
 
 /**
@@ -70,7 +72,10 @@ export async function certify(signer: Signer, publicKey: CryptoKey, options: Iss
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new ExtendedKeyUsageExtension([
+        ExtendedKeyUsage.serverAuth,
+        ...(options.serverOnly ? [] : [ExtendedKeyUsage.clientAuth]),
+      ]),
       new SubjectAlternativeNameExtension(alternativeNames(options)),
       await SubjectKeyIdentifierExtension.create(publicKey),
       await AuthorityKeyIdentifierExtension.create(authority.publicKey),

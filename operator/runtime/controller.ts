@@ -58,6 +58,12 @@ export class Controller {
     return this;
   }
 
+  /** Reconciles this key at each start; what it does by itself later it says by `requeueAfterSeconds`. */
+  always(key: Key): this {
+    this.#sources.push(() => [key]);
+    return this;
+  }
+
   /** Asks for a reconcile; ignored while stopped, since starting looks at everything anyway. */
   enqueue(key: Key): void {
     this.#queue?.add(key);
