@@ -1,0 +1,74 @@
+// Acknowledging to JetStream, with confirmation, until it is confirmed. What asks for it has made the parcel's copy or its
+// end durable, or (fast path) does so here when the confirmation does not come within a second: the next delivery
+// of the same hop id is then known to the spool and only acknowledged again.
+import type { Log } from '../../process/log.ts';
+import type { Spool } from '../spool/port.ts';
+import type { Hand, Held } from './hand.ts';
+import type { Clock } from './ports.ts';
+
+const CONFIRM_MS = 1000;
+const RETRY_MS = 2000;
+
+export class Acknowledger {
+  readonly #hand: Hand;
+  readonly #spool: Spool;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #released: () => void;
+  #stopped = false;
+
+  constructor(hand: Hand, spool: Spool, clock: Clock, log: Log, released: () => void) {
+    this.#hand = hand;
+    this.#spool = spool;
+    this.#clock = clock;
+    this.#log = log;
+    this.#released = released;
+  }
+
+  /** The copy of `held` is durable in the spool: acknowledges in the background until confirmed. */
+  afterSpooling(held: Held): void {
+    this.#hand.release(held);
+    void this.#untilConfirmed(held);
+  }
+
+  /**
+   * Every recipient of `held` has ended without ever being in the spool. Resolves when that is on record: confirmed by
+   * JetStream within a second, or else durable in the spool. Rejects when neither; ask again.
+   */
+  async finished(held: Held): Promise<void> {
+    const finished = { kind: 'finished', hopId: held.hopId, at: this.#clock.now() } as const;
+    if (await this.#confirm(held)) {
+      this.#spool.note([finished]);
+      this.#forget(held);
+      return;
+    }
+    await this.#spool.commit([finished]);
+    this.#hand.release(held);
+    void this.#untilConfirmed(held);
+  }
+
+  /** Ends the retries: what is unacknowledged will be redelivered to the shard's next owner, who knows it from the spool. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #untilConfirmed(held: Held): Promise<void> {
+    while (!this.#stopped && !(await this.#confirm(held)))
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+    this.#forget(held);
+  }
+
+  async #confirm(held: Held): Promise<boolean> {
+    try {
+      return await held.message.ackAck({ timeout: CONFIRM_MS });
+    } catch (error) {
+      this.#log.debug({ hopId: held.hopId, err: error }, 'acknowledgement not confirmed');
+      return false;
+    }
+  }
+
+  #forget(held: Held): void {
+    this.#hand.remove(held);
+    this.#released();
+  }
+}

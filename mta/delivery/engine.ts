@@ -1,0 +1,305 @@
+// Delivery put together, without its surroundings: parcels come in through `take`, leave through the sender, and every
+// record of them goes through the settler. main.ts gives it a bus, a spool and a network; tests give it others.
+import type { Registry } from 'prom-client';
+import type { Log } from '../../process/log.ts';
+import { queuePolicySpec } from '../../resources/kinds.ts';
+import { TRANSFER_CLASS } from '../bus/names.ts';
+import type { PoolSnapshot, Statement } from '../bus/snapshot.ts';
+import { SNAPSHOT_VERSION } from '../bus/snapshot.ts';
+import type { MxResult } from '../dns/mx.ts';
+import { providerOf } from '../policy/provider.ts';
+import type { Spool } from '../spool/port.ts';
+import { Acknowledger } from './acknowledge.ts';
+import { Attempts } from './attempts.ts';
+import { bouncePublisher } from './bounce.ts';
+import { Budget } from './budget.ts';
+import { Busy } from './busy.ts';
+import { Feed } from './feed.ts';
+import type { Fleet } from './fleet.ts';
+import { Hand } from './hand.ts';
+import { Handover } from './handover.ts';
+import { Intake } from './intake.ts';
+import { DeliveryMetrics } from './metrics.ts';
+import { type Duties, dutiesOf } from './ownership.ts';
+import type { Clock, MailMessage, Policy, Publish, Sender, SuppressionLookup } from './ports.ts';
+import { Routes } from './routes.ts';
+import { Scheduler, type Weighted } from './scheduler.ts';
+import { Settler } from './settle.ts';
+import { Suppression } from './suppression.ts';
+import { Tally } from './tally.ts';
+
+export interface EngineParts {
+  readonly pod: string;
+  readonly uid: string;
+  /** SendingPool as namespace/name. */
+  readonly pool: string;
+  readonly spool: Spool;
+  readonly fleet: Fleet;
+  readonly sender: Sender;
+  readonly publish: Publish;
+  readonly lookupMx: (domain: string) => Promise<MxResult>;
+  readonly suppressed: SuppressionLookup;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Why this pod is not ready, by name. */
+  readonly obstacle: (name: string, why: string | null) => void;
+  readonly registry?: Registry;
+}
+
+/** Most parcels and bytes in hand. */
+const MOST_PARCELS = 512;
+const MOST_BYTES = 96 * 1024 * 1024;
+/** How long a parcel may wait in memory for its turn before it goes to the spool. */
+const FAST_WAIT_MS = 2000;
+const TICK_MS = 250;
+/** Well within ack_wait (30 s). */
+const REFRESH_MS = 10_000;
+
+const PRESET_POLICY: Policy = queuePolicySpec.parse({});
+
+export class Engine {
+  readonly #parts: EngineParts;
+  readonly hand = new Hand();
+  readonly budget: Budget;
+  readonly metrics: DeliveryMetrics;
+  readonly #busy = new Busy();
+  readonly #scheduler = new Scheduler();
+  readonly #settler: Settler;
+  readonly #acknowledger: Acknowledger;
+  readonly #attempts: Attempts;
+  readonly #intake: Intake;
+  readonly #feed: Feed;
+  readonly #routes: Routes;
+  readonly #suppression: Suppression;
+  readonly #handover: Handover;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #duties: Duties;
+  #stopped = false;
+  #refreshed = 0;
+  #spoolFailure: string | null = null;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    const { spool, clock, log, fleet, publish, random } = parts;
+    const policy = () => this.policy;
+    const open = () => this.#open();
+    this.budget = new Budget(MOST_PARCELS, () => this.hand.bytes >= MOST_BYTES || !this.#mayPull());
+    this.metrics = new DeliveryMetrics(parts.pool, parts.registry);
+    const tally = new Tally(parts.pool, this.metrics, clock);
+    this.#acknowledger = new Acknowledger(this.hand, spool, clock, log, () => this.budget.release(1));
+    this.#suppression = new Suppression(parts.suppressed, log, (why) => this.#suppressionChanged(why));
+    this.#settler = new Settler({
+      hand: this.hand,
+      spool,
+      acknowledger: this.#acknowledger,
+      publishBounce: bouncePublisher(publish, policy, log),
+      clock,
+      log,
+      ended: tally.ended,
+    });
+    this.#routes = new Routes(
+      parts.lookupMx,
+      (domain, hosts) => providerOf(policy().shaping, domain, hosts).name,
+      clock.monotonic,
+    );
+    const route = (domain: string) => this.#routes.route(domain);
+    const concurrency = (provider: string) => this.#concurrency(provider);
+    const shared = { spool, clock, log, random, policy, open, route, concurrency };
+    const [scheduler, settler, busy, hand] = [this.#scheduler, this.#settler, this.#busy, this.hand];
+    this.#attempts = new Attempts({
+      ...shared,
+      scheduler,
+      settler,
+      busy,
+      hand,
+      sender: parts.sender,
+      suppression: this.#suppression,
+      observe: tally.attempted,
+      ended: () => this.#feed.fill(),
+    });
+    const pump = () => this.#attempts.pump();
+    this.#intake = new Intake({
+      ...shared,
+      scheduler,
+      settler,
+      busy,
+      hand,
+      acknowledger: this.#acknowledger,
+      offered: pump,
+    });
+    const knownSite = (domain: string) => this.#routes.knownSite(domain);
+    this.#feed = new Feed({ ...shared, scheduler, settler, busy, knownSite, pump });
+    this.#handover = new Handover({
+      spool,
+      busy,
+      publish,
+      log,
+      shards: () => fleet.pool?.shards ?? 1,
+      moved: () => this.metrics.handedOver.inc({ pool: parts.pool }),
+    });
+    this.#duties = dutiesOf(fleet.assignment, parts.uid);
+    this.#observe();
+  }
+
+  /** What the assignment asks of this pod, as it acts on it. */
+  get duties(): Duties {
+    return this.#duties;
+  }
+
+  /** Begins with the old spool at once; mail of the shards comes when they are pulled. */
+  start(): void {
+    this.#lookAtSpool();
+    this.poolChanged();
+    this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
+    this.assignmentChanged();
+    this.#handover.start();
+    this.#feed.fill();
+  }
+
+  /** One delivery of one message of a shard. True: it keeps its budget slot. */
+  take = (message: MailMessage, shard: number): boolean => this.#intake.take(message, shard);
+
+  /** Writes a parcel in hand to the spool and acknowledges it. */
+  spoolHeld = (held: Parameters<Settler['spoolHeld']>[0]): Promise<void> => this.#settler.spoolHeld(held);
+
+  poolChanged(): void {
+    const { pool } = this.#parts.fleet;
+    this.#parts.obstacle('snapshot', pool ? null : 'the fleet snapshot has not been read yet');
+    if (!pool) return;
+    const weights = weightsOf(pool);
+    this.#scheduler.setWeights(weights);
+    this.budget.setWeights(weights);
+    this.#routes.clear();
+  }
+
+  /** Takes in the assignment; the statement names its revision from here on. */
+  assignmentChanged(): void {
+    this.#duties = dutiesOf(this.#parts.fleet.assignment, this.#parts.uid);
+    const { handOver } = this.#duties;
+    this.#feed.paused = handOver || this.#stopped;
+    if (handOver)
+      for (const task of this.#scheduler.withdraw(() => true)) this.#busy.delete(task.hopId, task.indexes);
+    if (this.#handover.all !== handOver) this.#handover.all = handOver;
+  }
+
+  /** All numbers of one instant. `held` is what the shards say at the same instant. */
+  statement(held: Statement['held']): Statement {
+    const { entries, bytes, freeBytes, oldestAcceptedAt, failure } = this.#parts.spool.stats();
+    return {
+      version: SNAPSHOT_VERSION,
+      pod: this.#parts.pod,
+      uid: this.#parts.uid,
+      pool: this.#parts.pool,
+      assignmentRevision: this.#parts.fleet.assignment?.revision ?? 0,
+      cordoned: this.#duties.cordoned,
+      held,
+      unacknowledged: this.hand.size,
+      inFlight: this.#attempts.inFlight,
+      spool: { entries, bytes, freeBytes, oldestAcceptedAt, writable: failure === null },
+      handedOver: this.#handover.handedOver,
+      eventsUnsent: 0,
+    };
+  }
+
+  /**
+   * Ends in order: nothing new starts, sessions before the final dot are aborted, those past it are waited for (`graceMs`) and their
+   * results made durable. What is only in memory goes back to its stream; the spool stays.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#feed.paused = true;
+    this.#attempts.stop();
+    const refresh = setInterval(() => this.hand.refresh(), REFRESH_MS);
+    await this.#parts.sender.stop(graceMs);
+    await until(() => this.#attempts.inFlight === 0, 5000);
+    await this.#handover.stop();
+    clearInterval(refresh);
+    this.#acknowledger.stop();
+    this.#suppression.stop();
+    for (const held of this.hand.values()) if (held.parcel) held.message.nak();
+  }
+
+  #tick(): void {
+    const now = this.#parts.clock.monotonic();
+    if (now - this.#refreshed >= REFRESH_MS) {
+      this.#refreshed = now;
+      this.hand.refresh();
+    }
+    this.#sweep(now);
+    this.#lookAtSpool();
+    this.budget.poll();
+    this.#feed.fill();
+    this.#attempts.pump();
+  }
+
+  #lookAtSpool(): void {
+    this.#spoolFailure = this.#parts.spool.stats().failure;
+    this.#parts.obstacle('spool', this.#spoolFailure);
+  }
+
+  /** What has waited too long for its turn goes to the spool: memory is for what can go now. */
+  #sweep(now: number): void {
+    for (const held of this.hand.values())
+      if (held.parcel && !held.attempting && now - held.since > FAST_WAIT_MS) void this.#intake.spool(held);
+  }
+
+  #open(): boolean {
+    return !this.#stopped && this.#settler.homeless === 0 && this.#suppression.available;
+  }
+
+  /** Nothing is pulled that could neither be tried nor be written to the spool. */
+  #mayPull(): boolean {
+    return this.#open() && this.#spoolFailure === null;
+  }
+
+  /** The policy in force; the defaults before the first snapshot. */
+  get policy(): Policy {
+    return this.#parts.fleet.pool?.policy ?? PRESET_POLICY;
+  }
+
+  /** As many attempts at a site as its provider's limit allows from all addresses together; egress has the last word. */
+  #concurrency(provider: string): number {
+    const { shaping } = this.policy;
+    const { connections } = providerOf(shaping, provider, []).limits;
+    const addresses = this.#parts.fleet.ipPool?.addresses.filter(({ weight }) => weight > 0).length ?? 1;
+    return Math.max(1, connections * Math.max(1, addresses));
+  }
+
+  #suppressionChanged(why: string | null): void {
+    this.#parts.obstacle('suppression', why);
+    if (why === null) {
+      this.#feed.fill();
+      this.#attempts.pump();
+      this.budget.poll();
+    }
+  }
+
+  #observe(): void {
+    const { spool, clock } = this.#parts;
+    const age = (acceptedAt: number | null) =>
+      acceptedAt === null ? 0 : Math.max(0, (clock.now() - acceptedAt) / 1000);
+    const { sender } = this.#parts;
+    this.metrics.observe({
+      queueRecipients: () => spool.stats().entries,
+      oldestAgeSeconds: () => age(spool.stats().oldestAcceptedAt),
+      inFlight: () => this.#attempts.inFlight,
+      inHand: () => this.hand.size,
+      spoolBytes: () => spool.stats().bytes,
+      spoolFreeBytes: () => spool.stats().freeBytes,
+      connections: () => sender.connections(),
+    });
+  }
+}
+
+/** The classes of the pool; transfers come behind all of them. */
+function weightsOf({ classes }: PoolSnapshot): Weighted[] {
+  const least = Math.min(...classes.map(({ weight }) => weight));
+  return [...classes, { name: TRANSFER_CLASS, weight: least / 2 }];
+}
+
+async function until(check: () => boolean, mostMs: number): Promise<void> {
+  const end = performance.now() + mostMs;
+  while (!check() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+}

@@ -1,0 +1,351 @@
+// What delivery's integration tests run against: nats-server, egress on loopback, SMTP servers that behave as told.
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { type TestAuthority, testAuthority } from '../../e2e/rig/identities.ts';
+import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
+import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
+import { Readiness } from '../../process/health.ts';
+import { clientTls, type Expected, serverTls } from '../../process/identity/tls.ts';
+import { log } from '../../process/log.ts';
+import { queuePolicySpec } from '../../resources/kinds.ts';
+import { type Bus, connectBus } from '../bus/client.ts';
+import {
+  assignmentKey,
+  BOUNCE_STREAM,
+  FLEET_BUCKET,
+  mailStream,
+  mailSubject,
+  poolKey,
+} from '../bus/names.ts';
+import type { Assignment } from '../bus/snapshot.ts';
+import type { MxResult } from '../dns/mx.ts';
+import { monotonicClock } from '../egress/keeper.ts';
+import { type Role as EgressRole, startRole as startEgress } from '../egress/role.ts';
+import {
+  encodeParcel,
+  type HopId,
+  type Parcel,
+  type ParcelId,
+  type Recipient,
+  shardOf,
+} from '../message/parcel.ts';
+import { type Role, startRole } from './role.ts';
+
+export const POOL = 'mail/main';
+const KEY = poolKey(POOL);
+const SHARDS = 2;
+const SOURCES = ['127.0.0.31', '127.0.0.32'];
+const CLASSES = [
+  { name: 'transactional', weight: 10 },
+  { name: 'bulk', weight: 1 },
+];
+
+export interface Mail {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly text: string;
+  readonly source: string;
+}
+export interface Sink {
+  readonly mails: Mail[];
+  connections: number;
+  stop(): Promise<void>;
+}
+export interface Pod extends Role {
+  readonly name: string;
+  readonly uid: string;
+  readonly readiness: Readiness;
+  readonly registry: Registry;
+  metric(name: string, labels?: Record<string, string>): Promise<number>;
+}
+export type Behaviour = Partial<Pick<SMTPServerOptions, 'onConnect' | 'onRcptTo' | 'onMailFrom' | 'onData'>>;
+
+export class Fixture {
+  readonly nats: Nats;
+  readonly bus: Bus;
+  readonly authority: TestAuthority;
+  readonly egress: EgressRole;
+  readonly smtpPort: number;
+  readonly folder: string;
+  readonly suppression: { down: boolean; addresses: Set<string> } = { down: false, addresses: new Set() };
+  readonly mx = new Map<string, MxResult>();
+  #assignment: Assignment = { version: 1, pool: POOL, revision: 0, members: [], shards: [] };
+  #pods: Pod[] = [];
+  #sinks: Sink[] = [];
+  #hosts = 40;
+
+  constructor(parts: {
+    nats: Nats;
+    bus: Bus;
+    authority: TestAuthority;
+    egress: EgressRole;
+    smtpPort: number;
+    folder: string;
+  }) {
+    this.nats = parts.nats;
+    this.bus = parts.bus;
+    this.authority = parts.authority;
+    this.egress = parts.egress;
+    this.smtpPort = parts.smtpPort;
+    this.folder = parts.folder;
+  }
+
+  /** Starts a pod on its volume; unless told otherwise it gets all shards. */
+  async pod(
+    name: string,
+    options: { uid?: string; assign?: boolean; bus?: Promise<Bus> } = {},
+  ): Promise<Pod> {
+    const uid = options.uid ?? `uid-${name}-${randomUUID().slice(0, 8)}`;
+    const certificate = await this.authority.issue({
+      namespace: 'mail',
+      role: 'delivery',
+      pool: 'main',
+      pod: name,
+      uid,
+    });
+    const identity = {
+      serverTls: () => serverTls(certificate),
+      clientTls: (expected: Expected) => clientTls(certificate, expected),
+      keepRenewed: () => {},
+    };
+    const readiness = new Readiness();
+    const registry = new Registry();
+    const bus = options.bus ?? this.connect(`delivery-${name}`);
+    const role = await startRole({
+      ...{ pod: name, uid, pool: POOL, spoolDir: join(this.folder, name), adminPort: 0, readiness, registry },
+      identity,
+      bus,
+      lookupMx: async (domain) => this.mx.get(domain) ?? { kind: 'no-domain' },
+      suppressed: async (pairs) => {
+        if (this.suppression.down) throw new Error('PostgreSQL is down');
+        return pairs.map(({ address }) => this.suppression.addresses.has(address));
+      },
+      log,
+      smtpPort: this.smtpPort,
+    });
+    const metric = async (metricName: string, labels: Record<string, string> = {}) => {
+      const found = (await registry.getMetricsAsJSON()).find((one) => one.name === metricName);
+      const values = (found?.values ?? []) as { labels: Record<string, string>; value: number }[];
+      return values
+        .filter((value) => Object.entries(labels).every(([key, wanted]) => value.labels[key] === wanted))
+        .reduce((sum, { value }) => sum + value, 0);
+    };
+    const pod: Pod = Object.assign(role, { name, uid, readiness, registry, metric });
+    const stop = role.stop.bind(role);
+    pod.stop = async (graceMs) => {
+      this.#pods = this.#pods.filter((one) => one !== pod);
+      await stop(graceMs);
+      if (!options.bus) await (await bus).close();
+    };
+    this.#pods.push(pod);
+    if (options.assign !== false) {
+      await this.assign(() => this.allTo(pod));
+      await until(
+        'the assignment to be taken in',
+        () => pod.statement().assignmentRevision === this.#assignment.revision,
+      );
+    }
+    return pod;
+  }
+
+  connect(name: string): Promise<Bus> {
+    return connectBus(
+      {
+        POSTFLEET_NATS_URL: this.nats.env.POSTFLEET_NATS_URL.split(','),
+        POSTFLEET_NATS_REPLICAS: 1,
+        POSTFLEET_NATS_MONITOR_URL: this.nats.env.POSTFLEET_NATS_MONITOR_URL,
+        POSTFLEET_IDENTITY_DIR: tmpdir(),
+      },
+      name,
+    );
+  }
+
+  get assignment(): Assignment {
+    return this.#assignment;
+  }
+
+  async assign(change: (now: Assignment) => Partial<Assignment>): Promise<void> {
+    const next = { ...this.#assignment, ...change(this.#assignment) };
+    this.#assignment = { ...next, revision: this.#assignment.revision + 1 };
+    await (await this.bus.kv(FLEET_BUCKET)).put(assignmentKey(KEY), JSON.stringify(this.#assignment));
+  }
+
+  /** All shards to one pod, which is the only member; a pod before it is taken to have stated that it holds nothing. */
+  allTo(pod: { name: string; uid: string }, stated = true): Pick<Assignment, 'members' | 'shards'> {
+    const before = new Map(this.#assignment.shards.map((shard) => [shard.shard, shard]));
+    return {
+      members: [{ pod: pod.name, uid: pod.uid, cordoned: false, handOver: false }],
+      shards: Array.from({ length: SHARDS }, (_, shard) => {
+        const former = before.get(shard)?.owner;
+        return {
+          shard,
+          epoch: (before.get(shard)?.epoch ?? 0) + 1,
+          owner: { pod: pod.name, uid: pod.uid, node: 'local' },
+          releasing: false,
+          former: former && former.uid !== pod.uid ? { uid: former.uid, stated } : null,
+        };
+      }),
+    };
+  }
+
+  /** An SMTP server that is the MX of `domain`. */
+  async sink(domain: string, behaviour: Behaviour = {}, at?: string): Promise<Sink> {
+    const host = at ?? `127.0.0.${this.#hosts++}`;
+    const sink: Sink = { mails: [], connections: 0, stop: async () => {} };
+    const server = new SMTPServer({
+      authOptional: true,
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      logger: false,
+      onConnect: (_, done) => {
+        sink.connections++;
+        done();
+      },
+      onData: (stream, session, done) => {
+        const chunks: Buffer[] = [];
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+        stream.on('end', () => {
+          const { mailFrom, rcptTo } = session.envelope;
+          sink.mails.push({
+            from: mailFrom ? mailFrom.address : '',
+            to: rcptTo.map(({ address }) => address),
+            text: Buffer.concat(chunks).toString(),
+            source: session.remoteAddress,
+          });
+          done();
+        });
+      },
+      ...behaviour,
+    });
+    server.on('error', () => {});
+    await new Promise<void>((resolve) => server.listen(this.smtpPort, host, resolve));
+    sink.stop = () => new Promise<void>((resolve) => server.close(() => resolve()));
+    this.#sinks.push(sink);
+    this.mx.set(domain, { kind: 'hosts', hosts: [{ preference: 10, host }] });
+    return sink;
+  }
+
+  /** Publishes a parcel as ingress does; resolves when it is stored. */
+  async submit(to: readonly string[], given: Partial<Parcel> = {}): Promise<Parcel> {
+    const id = createHash('sha256').update(randomUUID()).digest('hex').slice(0, 32);
+    const recipients: Recipient[] = to.map((address) => ({
+      ...{ address, attempts: 0, dueAt: null, lastReply: null, stickySource: null },
+    }));
+    const parcel: Parcel = {
+      ...{ version: 1, id: id as ParcelId, hopId: id as HopId, hop: 0, account: 'acme', pool: POOL },
+      ...{ sendingDomain: 'acme.test', priorityClass: 'transactional', acceptedAt: Date.now() },
+      ...{ from: 'sender@acme.test', smtpUtf8: false, isNotification: false, recipients },
+      message: Buffer.from(`Subject: ${id}\r\n\r\nHello\r\n.dot\r\n`),
+      ...given,
+    };
+    await this.publish(parcel);
+    return parcel;
+  }
+
+  async publish(parcel: Parcel, messageId: string = parcel.hopId): Promise<void> {
+    const shard = shardOf(parcel.id, SHARDS);
+    const options = { msgID: messageId, expect: { streamName: mailStream(KEY, shard) } };
+    await this.bus.js.publish(mailSubject(KEY, shard, parcel.priorityClass), encodeParcel(parcel), options);
+  }
+
+  /** Messages in the shards' streams. */
+  async stored(): Promise<number> {
+    const manager = await this.bus.manager();
+    const infos = await Promise.all(
+      Array.from({ length: SHARDS }, (_, shard) => manager.streams.info(mailStream(KEY, shard))),
+    );
+    return infos.reduce((sum, { state }) => sum + state.messages, 0);
+  }
+
+  async bounces(): Promise<number> {
+    return (await (await this.bus.manager()).streams.info(BOUNCE_STREAM)).state.messages;
+  }
+
+  async reset(): Promise<void> {
+    await Promise.all(this.#pods.map((pod) => pod.stop(0)));
+    await Promise.all(this.#sinks.splice(0).map((sink) => sink.stop()));
+    this.suppression.down = false;
+    this.suppression.addresses.clear();
+    this.mx.clear();
+    const manager = await this.bus.manager();
+    for (const stream of [BOUNCE_STREAM, mailStream(KEY, 0), mailStream(KEY, 1)]) {
+      await manager.streams.update(stream, {}).catch(() => {});
+      const info = await manager.streams.info(stream);
+      for (let seq = info.state.first_seq; info.state.messages > 0 && seq <= info.state.last_seq; seq++)
+        await manager.streams.deleteMessage(stream, seq).catch(() => {});
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.egress.close(0);
+    await this.bus.close();
+    await this.nats.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Quick retries, so that tests see them. */
+export const POLICY = queuePolicySpec.parse({ retry: { intervals: ['1s'], jitter: 0 } });
+
+export async function startFixture(): Promise<Fixture> {
+  const [nats, authority, [smtpPort = 0]] = await Promise.all([startNats(), testAuthority(), freePorts(1)]);
+  const bus = await connectBus(
+    {
+      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
+      POSTFLEET_NATS_REPLICAS: 1,
+      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
+      POSTFLEET_IDENTITY_DIR: tmpdir(),
+    },
+    'test',
+  );
+  await until('NATS to be proven', () => bus.obstacle() === null);
+  const profile = { replicas: 1, shardMaxBytes: 1024 ** 3 };
+  await ensureFleetAssets(bus, profile);
+  await ensurePoolAssets(await bus.manager(), KEY, SHARDS, CLASSES, profile);
+  const kv = await bus.kv(FLEET_BUCKET);
+  const base = { version: 1, namespace: 'mail', uid: 'u1', generation: 1 };
+  const addresses = SOURCES.map((address) => ({
+    address,
+    ehlo: 'out.example.com',
+    movable: true,
+    weight: 100,
+  }));
+  await kv.put('ippool.mail_ips', JSON.stringify({ ...base, name: 'ips', addresses }));
+  const pool = {
+    name: 'main',
+    shards: SHARDS,
+    classes: CLASSES,
+    ipPool: 'ips',
+    policy: POLICY,
+    intakeClosed: false,
+  };
+  await kv.put(`pool.${KEY}`, JSON.stringify({ ...base, ...pool }));
+  const egress = await startEgress({
+    settings: {
+      ...{ POSTFLEET_IP_POOL: 'mail/ips', POSTFLEET_EGRESS_HOST: '127.0.0.1', POSTFLEET_EGRESS_PORT: 0 },
+      ...{ POSTFLEET_ALLOWED_DESTINATIONS: ['127.0.0.0/24'], POSTFLEET_POD_NAME: 'egress-0' },
+      ...{ POSTFLEET_POD_UID: 'uid-egress', POSTFLEET_NODE_NAME: 'local' },
+    },
+    tls: await authority.issue({
+      namespace: 'egress',
+      role: 'egress',
+      pool: 'ips',
+      pod: 'egress-0',
+      uid: 'uid-egress',
+    }),
+    bus,
+    resolve: async (host) => [host],
+    readiness: new Readiness(),
+    clock: monotonicClock,
+    times: { leaseMs: 3000, renewMs: 400, marginMs: 400, pollMs: 50 },
+    connectTimeoutMs: 3000,
+    idleMs: 60_000,
+    halfClosedMs: 5000,
+  });
+  await until('the addresses to be held', () => SOURCES.every((address) => egress.keepers.grants(address)));
+  const folder = mkdtempSync(join(tmpdir(), 'postfleet-delivery-'));
+  return new Fixture({ nats, bus, authority, egress, smtpPort, folder });
+}

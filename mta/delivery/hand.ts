@@ -1,0 +1,90 @@
+// The parcels in hand: pulled from JetStream and not yet acknowledged with confirmation. A parcel leaves only when the
+// server has confirmed the acknowledgement, so `size` is the truth a drain rests on; a redelivery of one that is in hand
+// only refreshes its timer.
+import type { HopId, Parcel } from '../message/parcel.ts';
+import type { MailMessage } from './ports.ts';
+
+export interface Held {
+  readonly hopId: HopId;
+  readonly shard: number;
+  readonly bytes: number;
+  /** Monotonic ms of its arrival. */
+  readonly since: number;
+  /** The latest delivery of it: the one that is acknowledged. */
+  message: MailMessage;
+  /** Null once its fate or its copy is durable elsewhere: only the acknowledgement is still to come. */
+  parcel: Parcel | null;
+  /** An attempt is queued or under way for it. */
+  attempting: boolean;
+  /** Changes of its state queue up here, one after the other. */
+  turn: Promise<void>;
+}
+
+export class Hand {
+  readonly #held = new Map<HopId, Held>();
+  #bytes = 0;
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Bytes of the parcels whose message is still in memory. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(hopId: HopId): Held | undefined {
+    return this.#held.get(hopId);
+  }
+
+  values(): IterableIterator<Held> {
+    return this.#held.values();
+  }
+
+  /** Takes a parcel in hand; `parcel` null: only its acknowledgement is to be made. */
+  add(hopId: HopId, shard: number, message: MailMessage, parcel: Parcel | null, since: number): Held {
+    const bytes = parcel ? message.data.length : 0;
+    const held: Held = {
+      hopId,
+      shard,
+      bytes,
+      since,
+      message,
+      parcel,
+      attempting: false,
+      turn: Promise.resolve(),
+    };
+    this.#held.set(hopId, held);
+    this.#bytes += bytes;
+    return held;
+  }
+
+  /** Its copy or its fate is durable: the message may leave memory. */
+  release(held: Held): void {
+    if (held.parcel) this.#bytes -= held.bytes;
+    held.parcel = null;
+  }
+
+  remove(held: Held): void {
+    this.release(held);
+    this.#held.delete(held.hopId);
+  }
+
+  unacknowledged(shard: number): number {
+    let count = 0;
+    for (const held of this.#held.values()) if (held.shard === shard) count++;
+    return count;
+  }
+
+  /** Keeps JetStream from redelivering what is in hand; to be called well within ack_wait (30 s). */
+  refresh(): void {
+    for (const held of this.#held.values()) held.message.working();
+  }
+}
+
+/** Runs `change` after the changes of the parcel that were asked for before. */
+export function inTurn(held: Held, change: () => Promise<void>): Promise<void> {
+  const run = held.turn.then(change);
+  held.turn = run.catch(() => {});
+  return run;
+}

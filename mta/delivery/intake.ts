@@ -1,0 +1,139 @@
+// What happens to a parcel that was pulled. The decision is pure; `Intake` carries it out.
+import type { Log } from '../../process/log.ts';
+import { decodeParcel, type Parcel, type Recipient } from '../message/parcel.ts';
+import type { Spool } from '../spool/port.ts';
+import type { Acknowledger } from './acknowledge.ts';
+import type { Busy } from './busy.ts';
+import type { Hand, Held } from './hand.ts';
+import type { Clock, MailMessage, Route, Task } from './ports.ts';
+import { keptFate } from './results.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Settler } from './settle.ts';
+
+/** Most recipients in one SMTP transaction (RFC 5321 §4.5.3.1.8 promises that servers take 100). */
+export const MOST_RECIPIENTS = 100;
+/** How deep a site's queue may be for a parcel still to wait for it in memory. */
+const FAST_QUEUE = 40;
+/** A parcel that decodes nowhere is shown again after this long: a newer pod may know its form. */
+const UNREADABLE_RETRY_MS = 60_000;
+
+export type Arrival = 'new' | 'in hand' | 'held' | 'finished';
+
+/** What a hop id that arrives means, by what this pod knows of it. */
+export function arrivalOf(inHand: boolean, known: 'held' | 'finished' | null): Arrival {
+  return inHand ? 'in hand' : (known ?? 'new');
+}
+
+/** The domain of an address, lower case, or '' when it has none. */
+export const domainOf = (address: string): string =>
+  address.slice(address.lastIndexOf('@') + 1 || address.length).toLowerCase();
+
+/**
+ * The one destination domain of a parcel that may be tried at once; null: it goes to the spool first, because it has several
+ * destinations, is not due yet, or only waits for a bounce.
+ */
+export function fastDomain(recipients: readonly Recipient[], now: number): string | null {
+  const [first] = recipients;
+  if (!first || recipients.length > MOST_RECIPIENTS) return null;
+  const domain = domainOf(first.address);
+  const fits = (recipient: Recipient) =>
+    domainOf(recipient.address) === domain &&
+    (recipient.dueAt === null || recipient.dueAt <= now) &&
+    keptFate(recipient) === null;
+  return recipients.every(fits) ? domain : null;
+}
+
+export interface IntakeParts {
+  readonly hand: Hand;
+  readonly spool: Spool;
+  readonly busy: Busy;
+  readonly settler: Settler;
+  readonly acknowledger: Acknowledger;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly route: (domain: string) => Promise<Route>;
+  /** Most attempts at once at a site of the provider. */
+  readonly concurrency: (provider: string) => number;
+  /** Whether an attempt may start at all now. */
+  readonly open: () => boolean;
+  /** There is something to schedule. */
+  readonly offered: () => void;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes in one delivery of one parcel. Never rejects; returns whether a budget slot is kept until `released`. */
+  take(message: MailMessage, shard: number): boolean {
+    const { hand, spool, acknowledger, clock } = this.#parts;
+    const parcel = this.#decode(message);
+    if (!parcel) return false;
+    const held = hand.get(parcel.hopId);
+    switch (arrivalOf(held !== undefined, spool.knows(parcel.hopId))) {
+      case 'in hand':
+        if (held) held.message = message;
+        message.working();
+        return false;
+      case 'held':
+      case 'finished':
+        acknowledger.afterSpooling(hand.add(parcel.hopId, shard, message, null, clock.monotonic()));
+        return true;
+      case 'new':
+        void this.#begin(hand.add(parcel.hopId, shard, message, parcel, clock.monotonic()), parcel);
+        return true;
+    }
+  }
+
+  async #begin(held: Held, parcel: Parcel): Promise<void> {
+    const { clock, open, log } = this.#parts;
+    const domain = open() ? fastDomain(parcel.recipients, clock.now()) : null;
+    try {
+      if (domain === null || !(await this.#offer(held, parcel, domain))) await this.spool(held);
+    } catch (error) {
+      log.error({ hopId: held.hopId, err: error }, 'intake failed; the parcel stays in hand');
+    }
+  }
+
+  async #offer(held: Held, parcel: Parcel, domain: string): Promise<boolean> {
+    const { route, scheduler, clock, busy, offered, concurrency } = this.#parts;
+    const to = await route(domain);
+    if (to.kind !== 'site' || !held.parcel) return false;
+    if (scheduler.blockedUntil(to.site) > clock.now() || scheduler.queuedAt(to.site) >= FAST_QUEUE)
+      return false;
+    const indexes = parcel.recipients.map((_, index) => index);
+    const { hopId, account, priorityClass } = parcel;
+    const task: Task = { hopId, account, priorityClass, domain, indexes, ...to };
+    busy.add(hopId, indexes);
+    scheduler.offer(task, concurrency(to.provider));
+    offered();
+    return true;
+  }
+
+  /** Writes a parcel to the spool; it stays in hand when that fails, and the sweep tries again. */
+  async spool(held: Held): Promise<void> {
+    try {
+      await this.#parts.settler.spoolHeld(held);
+      this.#parts.offered();
+    } catch (error) {
+      this.#parts.log.warn(
+        { hopId: held.hopId, err: error },
+        'the spool cannot be written; the parcel stays in hand',
+      );
+    }
+  }
+
+  #decode(message: MailMessage): Parcel | null {
+    try {
+      return decodeParcel(message.data);
+    } catch (error) {
+      this.#parts.log.error({ err: error }, 'a parcel cannot be read here; it stays in its stream');
+      message.nak(UNREADABLE_RETRY_MS);
+      return null;
+    }
+  }
+}

@@ -1,0 +1,41 @@
+// Which shards this pod works under an assignment. Pure.
+import type { Assignment } from '../bus/snapshot.ts';
+
+export interface OwnedShard {
+  readonly shard: number;
+  readonly epoch: number;
+  /** The owner before, who must be fenced first; null when it stated that it holds nothing, or there was none. */
+  readonly fence: string | null;
+}
+
+export interface Duties {
+  readonly cordoned: boolean;
+  readonly handOver: boolean;
+  /** To be worked now. */
+  readonly shards: readonly OwnedShard[];
+  /** Still ours by name, and to be given up: what was pulled goes to the spool and is acknowledged. */
+  readonly releasing: ReadonlySet<number>;
+  /** `shard:epoch` of all that is ours by name, as CONNECT carries it. */
+  readonly epochs: string;
+}
+
+/** What the assignment asks of the pod with this UID. */
+export function dutiesOf(assignment: Assignment | null, uid: string): Duties {
+  const member = assignment?.members.find((one) => one.uid === uid);
+  const cordoned = member?.cordoned ?? false;
+  const mine = assignment?.shards.filter(({ owner }) => owner?.uid === uid) ?? [];
+  const given = (shard: { readonly releasing: boolean }) => cordoned || shard.releasing;
+  return {
+    cordoned,
+    handOver: cordoned && (member?.handOver ?? false),
+    shards: mine
+      .filter((shard) => !given(shard))
+      .map(({ shard, epoch, former }) => ({
+        shard,
+        epoch,
+        fence: former && !former.stated && former.uid !== uid ? former.uid : null,
+      })),
+    releasing: new Set(mine.filter(given).map(({ shard }) => shard)),
+    epochs: mine.map(({ shard, epoch }) => `${shard}:${epoch}`).join(','),
+  };
+}

@@ -1,0 +1,98 @@
+// What delivery needs of the outside, as narrow as it can be: the state machine and the scheduler have no sockets.
+import type { QueuePolicySpec } from '../../resources/kinds.ts';
+import type { HopId, Parcel } from '../message/parcel.ts';
+import type { Phase } from '../policy/reply.ts';
+
+/** The wall clock (ms since the epoch) and a monotonic one (ms), passed in so that tests can move them. */
+export interface Clock {
+  now(): number;
+  monotonic(): number;
+}
+
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+
+/** A delivery of one stored message by JetStream. */
+export interface MailMessage {
+  readonly data: Uint8Array;
+  ackAck(opts?: { timeout: number }): Promise<boolean>;
+  ack(): void;
+  working(): void;
+  nak(millis?: number): void;
+}
+
+/** Publishes with a message id; resolves when JetStream has stored it (or says it has), rejects when that is unknown. */
+export type Publish = (subject: string, data: Uint8Array, messageId: string, stream: string) => Promise<void>;
+
+/** Which of the (account, address) pairs are suppressed, in their order. Rejects when it cannot be known. */
+export type SuppressionLookup = (
+  pairs: readonly { readonly account: string; readonly address: string }[],
+) => Promise<readonly boolean[]>;
+
+export interface MxHost {
+  readonly host: string;
+  readonly preference: number;
+}
+
+/** Where a recipient domain's mail goes now. */
+export type Route =
+  | {
+      readonly kind: 'site';
+      readonly site: string;
+      readonly provider: string;
+      readonly hosts: readonly MxHost[];
+    }
+  /** The domain takes no mail: no such domain, or a null MX (RFC 7505). */
+  | { readonly kind: 'none'; readonly reply: string }
+  /** DNS does not say; ask again. */
+  | { readonly kind: 'unknown'; readonly reply: string };
+
+/** One attempt: recipients of one parcel at one site, in one SMTP transaction. */
+export interface Task {
+  readonly hopId: HopId;
+  readonly account: string;
+  readonly priorityClass: string;
+  /** Site and provider: what connections are counted and reused by. */
+  readonly site: string;
+  readonly provider: string;
+  readonly hosts: readonly MxHost[];
+  readonly domain: string;
+  /** Positions in the parcel's recipient list. */
+  readonly indexes: readonly number[];
+}
+
+/** What an attempt came to for all or one of its recipients. */
+export type Verdict =
+  | { readonly kind: 'reply'; readonly reply: string; readonly phase: Phase }
+  /** No reply: the connection failed or was lost before the final dot. */
+  | { readonly kind: 'failed'; readonly why: string }
+  /** The connection was lost after the final dot: the mail may have been taken. */
+  | { readonly kind: 'unknown'; readonly why: string }
+  /** No connection was granted; this is no attempt. `retryAfterSeconds` says when to ask again. */
+  | { readonly kind: 'noRoom'; readonly retryAfterSeconds: number; readonly why: string }
+  /** Given up by us (shutdown) before the final dot; no attempt either. */
+  | { readonly kind: 'aborted' };
+
+export interface AttemptResult {
+  /** One verdict per address, in the order they were given. */
+  readonly verdicts: readonly Verdict[];
+  readonly source: string | null;
+  readonly provider: string;
+  /** The host that answered. */
+  readonly host: string | null;
+}
+
+export interface Sender {
+  /** Sends `parcel` to `addresses` at the task's site. Never rejects. */
+  send(
+    task: Task,
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+    sticky: string | null,
+  ): Promise<AttemptResult>;
+  /** Ends sessions before their final dot; resolves when those past it have ended or `graceMs` is over. */
+  stop(graceMs: number): Promise<void>;
+  /** The open connections. */
+  connections(): Iterable<{ readonly provider: string; readonly source: string }>;
+}
+
+export type Policy = QueuePolicySpec;

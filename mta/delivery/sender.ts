@@ -1,0 +1,270 @@
+// One attempt, from the choice of the source address to the last reply: addresses in order, MX hosts in order, over an idle
+// session or a new one.
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import type { Log } from '../../process/log.ts';
+import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
+import type { Parcel } from '../message/parcel.ts';
+import type { AttemptResult, Clock, MxHost, Policy, Sender, Task, Verdict } from './ports.ts';
+import { meaningOf } from './results.ts';
+import { Session, SessionFailed, type SessionOptions } from './session.ts';
+import { SessionPool } from './session-pool.ts';
+import { rankSources, type Source } from './sources.ts';
+import { TunnelRefused, type Tunnels } from './tunnel.ts';
+
+export interface SenderParts {
+  readonly tunnels: Tunnels;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly policy: () => Policy;
+  readonly addresses: () => IPPoolSnapshot['addresses'];
+  readonly leases: () => ReadonlyMap<string, AddressLease>;
+  readonly epochs: () => string;
+}
+
+/** How long a host that failed STARTTLS is greeted without it, where the policy allows. */
+const BROKEN_TLS_MS = 3_600_000;
+/** How long a host that could not be reached is tried last. */
+const UNREACHABLE_MS = 300_000;
+/** Waits when egress gives no time of its own, in seconds. */
+const WAIT = { limit: 15, holder: 5, epoch: 10, noAddress: 15 } as const;
+const MOST_HOSTS = 5;
+
+/** What came of trying one host from one source. */
+type Try =
+  | { readonly kind: 'done'; readonly result: AttemptResult }
+  /** Another host may do. */
+  | { readonly kind: 'nextHost'; readonly verdict: Verdict }
+  /** This source has no room or is not there; another may do. */
+  | { readonly kind: 'nextSource'; readonly verdict: Verdict };
+
+export class EgressSender implements Sender {
+  readonly #parts: SenderParts;
+  readonly pool: SessionPool;
+  readonly #brokenTls = new Map<string, number>();
+  readonly #unreachable = new Map<string, number>();
+  readonly #running = new Set<Promise<unknown>>();
+  #stopping = false;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+    this.pool = new SessionPool(parts.clock.monotonic);
+  }
+
+  async send(
+    task: Task,
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+    sticky: string | null,
+  ): Promise<AttemptResult> {
+    const run = this.#attempt(task, parcel, addresses, sticky).catch((error: unknown) => {
+      this.#parts.log.error({ hopId: task.hopId, err: error }, 'a session failed in an unforeseen way');
+      return all(task, addresses, { kind: 'failed', why: `4.3.0 ${(error as Error).message}` });
+    });
+    this.#running.add(run);
+    try {
+      return await run;
+    } finally {
+      this.#running.delete(run);
+    }
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    this.pool.abort();
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([Promise.allSettled([...this.#running]), grace]);
+    clearTimeout(timer);
+    for (const session of this.pool.open()) session.close();
+    this.#parts.tunnels.close();
+  }
+
+  connections(): Iterable<Session> {
+    return this.pool.open();
+  }
+
+  async #attempt(
+    task: Task,
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+    sticky: string | null,
+  ): Promise<AttemptResult> {
+    const { addresses: own, leases, random } = this.#parts;
+    const sources = rankSources(own(), leases(), sticky, random);
+    let verdict: Verdict = wait(WAIT.noAddress, 'no address of the IP pool is held by an egress pod');
+    const failedFrom = new Set<number>();
+    for (const source of sources) {
+      // Hosts that failed from one address fail from the next, unless it is of the other family.
+      if (failedFrom.has(isIP(source.address))) continue;
+      for (const { host } of this.#hosts(task.hosts)) {
+        if (this.#stopping) return all(task, addresses, { kind: 'aborted' });
+        const tried = await this.#try(task, parcel, addresses, source, host);
+        if (tried.kind === 'done') return tried.result;
+        // A host that failed says more than an address without room.
+        if (tried.kind === 'nextHost' || verdict.kind === 'noRoom') verdict = shorter(verdict, tried.verdict);
+        if (tried.kind === 'nextSource') break;
+        failedFrom.add(isIP(source.address));
+      }
+    }
+    return all(task, addresses, verdict);
+  }
+
+  async #try(
+    task: Task,
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+    source: Source,
+    host: string,
+  ): Promise<Try> {
+    const idle = this.pool.take(task.site, source.address, addresses.length);
+    if (idle) {
+      const result = await this.#transact(task, idle, parcel, addresses);
+      // A host may close an idle connection at any time; nothing was sent, so a fresh one is asked for.
+      if (!result.verdicts.every(({ kind }) => kind === 'failed')) return { kind: 'done', result };
+    }
+    const session = await this.#connect(task, source, host);
+    if (!(session instanceof Session)) return session;
+    return this.#afterGreeting(await this.#transact(task, session, parcel, addresses));
+  }
+
+  /** A host that refused the whole connection (421 at MAIL) leaves the others. */
+  #afterGreeting(result: AttemptResult): Try {
+    const [first] = result.verdicts;
+    const refused =
+      first?.kind === 'reply' &&
+      result.verdicts.every((one) => one === first) &&
+      isConnectionScope(first.reply, first.phase === 'mail');
+    return refused ? { kind: 'nextHost', verdict: first } : { kind: 'done', result };
+  }
+
+  async #transact(
+    task: Task,
+    session: Session,
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+  ): Promise<AttemptResult> {
+    const verdicts: Verdict[] = [];
+    // A grant may allow fewer recipients than the transaction has.
+    const most = Math.max(1, session.recipientsLeft);
+    verdicts.push(...(await session.send(parcel, addresses.slice(0, most))));
+    for (const _ of addresses.slice(most))
+      verdicts.push(wait(1, 'the connection may carry no more recipients'));
+    this.pool.giveBack(task.site, session);
+    return {
+      verdicts,
+      source: session.source,
+      provider: session.provider || task.provider,
+      host: session.host,
+    };
+  }
+
+  async #connect(task: Task, source: Source, host: string): Promise<Session | Try> {
+    try {
+      const session = await this.#open(task, source, host);
+      this.#unreachable.delete(host);
+      if (!this.#stopping) return session;
+      session.close();
+      return { kind: 'nextHost', verdict: { kind: 'aborted' } };
+    } catch (error) {
+      if (error instanceof TunnelRefused) return this.#refused(error, host);
+      if (error instanceof SessionFailed) return this.#notGreeted(error, host);
+      throw error;
+    }
+  }
+
+  async #open(task: Task, source: Source, host: string): Promise<Session> {
+    const { tunnels, clock, policy, epochs } = this.#parts;
+    const broken = (this.#brokenTls.get(host) ?? 0) > clock.monotonic();
+    const tls: SessionOptions['tls'] = broken && policy().tls === 'Opportunistic' ? 'Broken' : policy().tls;
+    const domain = domainToASCII(task.domain) || task.domain;
+    const grant = await tunnels.open({
+      holder: source.lease.holder,
+      source: source.address,
+      host,
+      domain,
+      epochs: epochs(),
+    });
+    try {
+      const options = { host, source: source.address, tls, monotonic: clock.monotonic };
+      const session = await Session.open(grant, options);
+      this.pool.add(session);
+      return session;
+    } catch (error) {
+      if (!(error instanceof SessionFailed) || error.phase !== 'tls' || tls !== 'Opportunistic') throw error;
+      this.#brokenTls.set(host, clock.monotonic() + BROKEN_TLS_MS);
+      return this.#open(task, source, host);
+    }
+  }
+
+  #notGreeted(error: SessionFailed, host: string): Try {
+    this.#avoid(host);
+    const verdict: Verdict = error.reply
+      ? { kind: 'reply', reply: error.reply, phase: error.phase }
+      : { kind: 'failed', why: `4.4.2 ${host}: ${error.message}` };
+    return { kind: 'nextHost', verdict };
+  }
+
+  #refused(error: TunnelRefused, host: string): Try {
+    const seconds = error.retryAfterSeconds;
+    switch (error.reason) {
+      case 'ConnectionLimit':
+        return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.limit, 'connection limit reached') };
+      case 'StaleEpoch':
+        return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.epoch, error.message) };
+      case 'ResolveFailed':
+      case 'NoSuchHost':
+      case 'ConnectFailed':
+      case 'ConnectTimeout':
+      case 'ForbiddenDestination':
+        this.#avoid(host);
+        return { kind: 'nextHost', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
+      default:
+        this.#parts.log.warn({ reason: error.reason, err: error.cause, host }, 'egress did not connect');
+        return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.holder, error.message) };
+    }
+  }
+
+  #avoid(host: string): void {
+    if (this.#unreachable.size > 10_000) this.#unreachable.clear();
+    this.#unreachable.set(host, this.#parts.clock.monotonic() + UNREACHABLE_MS);
+  }
+
+  /** Hosts by preference, equal ones in random order, those that just failed last. */
+  #hosts(hosts: readonly MxHost[]): readonly MxHost[] {
+    const now = this.#parts.clock.monotonic();
+    return hosts
+      .map((mx) => ({ mx, rank: this.#parts.random(), failing: (this.#unreachable.get(mx.host) ?? 0) > now }))
+      .sort((a, b) => +a.failing - +b.failing || a.mx.preference - b.mx.preference || a.rank - b.rank)
+      .slice(0, MOST_HOSTS)
+      .map(({ mx }) => mx);
+  }
+}
+
+const wait = (retryAfterSeconds: number, why: string): Verdict => ({
+  kind: 'noRoom',
+  retryAfterSeconds,
+  why,
+});
+
+const all = (task: Task, addresses: readonly string[], verdict: Verdict): AttemptResult => ({
+  verdicts: addresses.map(() => verdict),
+  source: null,
+  provider: task.provider,
+  host: null,
+});
+
+/** Of two waits the shorter: the first address that has room again will do. */
+function shorter(known: Verdict, next: Verdict): Verdict {
+  if (known.kind !== 'noRoom' || next.kind !== 'noRoom' || known.retryAfterSeconds === WAIT.noAddress)
+    return next;
+  return next.retryAfterSeconds < known.retryAfterSeconds ? next : known;
+}
+
+function isConnectionScope(reply: string, atMail: boolean): boolean {
+  const meaning = meaningOf(reply, atMail ? 'mail' : 'dot');
+  return atMail && meaning.kind === 'deferred' && meaning.scope === 'connection';
+}

@@ -1,0 +1,268 @@
+// One SMTP session with a remote host, over the socket that egress gave us. nodemailer's client speaks the protocol
+// (RFC 5321, PIPELINING, STARTTLS, SMTPUTF8); this says what each ending means for each recipient.
+import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type { Parcel } from '../message/parcel.ts';
+import type { Phase } from '../policy/reply.ts';
+import type { Policy, Verdict } from './ports.ts';
+import type { Grant } from './tunnel.ts';
+
+/** The session could not be set up. `phase` says how far it came. */
+export class SessionFailed extends Error {
+  override readonly name = 'SessionFailed';
+  readonly phase: Phase;
+  /** The reply that ended it, if there was one. */
+  readonly reply: string | null;
+
+  constructor(message: string, phase: Phase, reply: string | null, options?: ErrorOptions) {
+    super(message, options);
+    this.phase = phase;
+    this.reply = reply;
+  }
+}
+
+/** RFC 5321 §4.5.3.2: greeting, MAIL and RCPT 5 minutes, the final dot 10. */
+const SETUP_MS = 300_000;
+const ENVELOPE_MS = 300_000;
+const FINAL_DOT_MS = 600_000;
+/** A message up to this size is handed to the socket at once; a larger one in pieces as the socket takes them. */
+const PIECE = 256 * 1024;
+
+type SmtpError = Error & {
+  readonly code?: string;
+  readonly response?: string;
+  readonly command?: string;
+  readonly recipient?: string;
+  readonly rejectedErrors?: readonly SmtpError[];
+};
+interface Sent {
+  readonly rejected: readonly string[];
+  readonly rejectedErrors?: readonly SmtpError[];
+  readonly response: string;
+}
+
+export interface SessionOptions {
+  readonly host: string;
+  readonly source: string;
+  readonly tls: Policy['tls'] | 'Broken';
+  readonly monotonic: () => number;
+}
+
+export class Session {
+  readonly host: string;
+  readonly source: string;
+  readonly provider: string;
+  readonly #smtp: SMTPConnection;
+  readonly #monotonic: () => number;
+  readonly #until: number;
+  #recipientsLeft: number;
+  #pastDot = false;
+  #ended = false;
+  #aborted = false;
+  #used = false;
+  /** Fails the step under way when the connection ends: nodemailer does not call back for a close of ours. */
+  #onEnd: (() => void) | null = null;
+  /** Monotonic ms since when it is idle. */
+  idleSince = 0;
+
+  private constructor(smtp: SMTPConnection, grant: Grant, options: SessionOptions) {
+    this.host = options.host;
+    this.source = options.source;
+    this.provider = grant.provider;
+    this.#smtp = smtp;
+    this.#monotonic = options.monotonic;
+    this.#until = options.monotonic() + grant.seconds * 1000;
+    this.#recipientsLeft = grant.messages;
+    smtp.on('error', () => {});
+    smtp.once('end', () => {
+      this.#ended = true;
+      this.#onEnd?.();
+    });
+  }
+
+  /** Greets the host over the granted socket. @throws SessionFailed */
+  static open(grant: Grant, options: SessionOptions): Promise<Session> {
+    const smtp = new SMTPConnection({
+      connection: grant.socket,
+      host: options.host,
+      name: grant.ehlo,
+      secure: false,
+      ignoreTLS: options.tls === 'None' || options.tls === 'Broken',
+      requireTLS: options.tls === 'Required',
+      opportunisticTLS: options.tls === 'Opportunistic',
+      // Without DANE or MTA-STS a name in an MX record proves nothing, so a certificate for it does not either.
+      tls: { rejectUnauthorized: false },
+      connectionTimeout: SETUP_MS,
+      greetingTimeout: SETUP_MS,
+      socketTimeout: FINAL_DOT_MS,
+    } as ConstructorParameters<typeof SMTPConnection>[0]);
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => {
+        smtp.close();
+        reject(setupFailure(error as SmtpError));
+      };
+      smtp.once('error', fail);
+      smtp.connect(((error?: Error) => {
+        smtp.removeListener('error', fail);
+        if (error) fail(error);
+        else resolve(new Session(smtp, grant, options));
+      }) as () => void);
+    });
+  }
+
+  /** Whether it may carry a transaction with that many recipients now. */
+  fits(recipients: number): boolean {
+    return !this.#ended && this.#recipientsLeft >= recipients && this.#monotonic() < this.#until;
+  }
+
+  /** How many recipients the grant still allows; transactions are cut to it. */
+  get recipientsLeft(): number {
+    return this.#recipientsLeft;
+  }
+
+  /** Whether it has carried a transaction: the host may have closed it since, which says nothing about the next. */
+  get used(): boolean {
+    return this.#used;
+  }
+
+  /** Whether TLS holds between us and the remote host. */
+  get encrypted(): boolean {
+    return this.#smtp.secure === true;
+  }
+
+  /** One transaction. Never rejects; one verdict per address. */
+  async send(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {
+    this.#recipientsLeft -= addresses.length;
+    const timer = setTimeout(() => this.close(), ENVELOPE_MS);
+    const started = () => clearTimeout(timer);
+    try {
+      const sent = await this.#transact(parcel, addresses, started);
+      const replies = new Map(sent.rejectedErrors?.map((error) => [error.recipient, error.response ?? '']));
+      return addresses.map((address) => {
+        const refusal = replies.get(address);
+        return refusal === undefined
+          ? { kind: 'reply', reply: sent.response, phase: 'dot' }
+          : { kind: 'reply', reply: refusal, phase: 'rcpt' };
+      });
+    } catch (error) {
+      const verdicts = this.#failure(error as SmtpError, addresses);
+      if (!this.#ended) await this.#reset();
+      return verdicts;
+    } finally {
+      clearTimeout(timer);
+      this.#pastDot = false;
+      this.#used = true;
+    }
+  }
+
+  /** Ends the session if it is not past a final dot; returns whether it was ended. */
+  abort(): boolean {
+    if (this.#pastDot) return false;
+    this.#aborted = true;
+    this.close();
+    return true;
+  }
+
+  /** Says goodbye. */
+  quit(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#smtp.quit();
+    // A host that does not answer QUIT must not keep the connection, and its slot at egress.
+    setTimeout(() => this.#smtp.close(), 2000).unref();
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#smtp.close();
+  }
+
+  #transact(
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+    started: () => void,
+  ): Promise<Sent> {
+    const envelope = {
+      from: parcel.from,
+      to: [...addresses],
+      size: parcel.message.length,
+      use8BitMime: parcel.smtpUtf8,
+    };
+    const message = this.#message(parcel.message, started);
+    return new Promise((resolve, reject) => {
+      this.#onEnd = () => setImmediate(reject, new Error('the connection was closed'));
+      this.#smtp.send(envelope, message as never, (error, info) =>
+        error ? reject(error) : resolve(info as Sent),
+      );
+    });
+  }
+
+  /** Hands the message over when the server has asked for it, and notes when the final dot is on its way. */
+  #message(message: Buffer, started: () => void): { pipe(to: NodeJS.WritableStream): void } {
+    return {
+      pipe: (to) => {
+        started();
+        const write = (from: number): void => {
+          const end = from + PIECE;
+          if (end >= message.length) {
+            this.#pastDot = true;
+            to.end(message.subarray(from));
+          } else if (to.write(message.subarray(from, end))) setImmediate(write, end);
+          else to.once('drain', () => write(end));
+        };
+        write(0);
+      },
+    };
+  }
+
+  #failure(error: SmtpError, addresses: readonly string[]): Verdict[] {
+    if (error.rejectedErrors) {
+      const replies = new Map(error.rejectedErrors.map((one) => [one.recipient, one.response ?? '']));
+      return addresses.map((address) => ({
+        kind: 'reply',
+        reply: replies.get(address) ?? error.response ?? '',
+        phase: 'rcpt',
+      }));
+    }
+    const verdict = this.#verdictOf(error);
+    return addresses.map(() => verdict);
+  }
+
+  #verdictOf(error: SmtpError): Verdict {
+    const phase = PHASES[error.command ?? ''];
+    if (error.code === 'EMESSAGE' && error.response)
+      return { kind: 'reply', reply: error.response, phase: 'dot' };
+    if (error.code === 'EENVELOPE' && error.response && phase)
+      return { kind: 'reply', reply: error.response, phase };
+    if (error.code === 'EMESSAGE')
+      return { kind: 'reply', reply: `552 5.3.4 ${error.message}`, phase: 'mail' };
+    if (error.code === 'EENVELOPE')
+      return { kind: 'reply', reply: `553 5.1.3 ${error.message}`, phase: 'rcpt' };
+    const why = `4.4.2 ${this.host}: ${error.message}`;
+    if (this.#pastDot) return { kind: 'unknown', why };
+    return this.#aborted ? { kind: 'aborted' } : { kind: 'failed', why };
+  }
+
+  #reset(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEnd = resolve;
+      this.#smtp.reset((error) => {
+        if (error) this.close();
+        resolve();
+      });
+    });
+  }
+}
+
+const PHASES: Readonly<Record<string, Phase>> = { 'MAIL FROM': 'mail', 'RCPT TO': 'rcpt', DATA: 'data' };
+
+function setupFailure(error: SmtpError): SessionFailed {
+  const phase: Phase =
+    error.code === 'ETLS'
+      ? error.response
+        ? 'starttls'
+        : 'tls'
+      : error.command === 'EHLO' || error.command === 'HELO'
+        ? 'ehlo'
+        : 'greeting';
+  return new SessionFailed(error.message, phase, error.response ?? null, { cause: error });
+}

@@ -1,0 +1,151 @@
+// Makes fates durable, in the order that lets a crash at any point cost nothing but work:
+//   bounce published and confirmed → the recipient's end or its new state durable → the giver's copy given up.
+// A parcel is in memory (pulled, fast path) or in the spool; the same fates are applied to either.
+import type { Log } from '../../process/log.ts';
+import type { HopId, Parcel, ParcelHeader, Recipient } from '../message/parcel.ts';
+import type { Spool, SpoolChange } from '../spool/port.ts';
+import type { Acknowledger } from './acknowledge.ts';
+import { type Hand, type Held, inTurn } from './hand.ts';
+import type { Clock } from './ports.ts';
+import { awaitingBounce, type Fate } from './results.ts';
+
+export interface Settled {
+  readonly index: number;
+  readonly recipient: Recipient;
+  readonly fate: Fate;
+  /** The host whose reply decided it, if one did. */
+  readonly host?: string | null;
+  readonly provider?: string;
+  readonly source?: string | null;
+}
+
+/** The parcel without its recipients and message. */
+export type Header = Omit<ParcelHeader, 'recipients'>;
+
+/** Publishes the bounce of a recipient; resolves with true when it is confirmed or none is due, false when it must wait. */
+export type PublishBounce = (header: Header, settled: Settled, message: () => Buffer) => Promise<boolean>;
+
+const RETRY_MS = 1000;
+
+export class Settler {
+  readonly #hand: Hand;
+  readonly #spool: Spool;
+  readonly #acknowledger: Acknowledger;
+  readonly #publishBounce: PublishBounce;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ended: (header: Header, settled: Settled) => void;
+  #homeless = 0;
+
+  constructor(parts: {
+    readonly hand: Hand;
+    readonly spool: Spool;
+    readonly acknowledger: Acknowledger;
+    readonly publishBounce: PublishBounce;
+    readonly clock: Clock;
+    readonly log: Log;
+    /** Told of each recipient that has ended or waits again, once that is durable. */
+    readonly ended: (header: Header, settled: Settled) => void;
+  }) {
+    this.#hand = parts.hand;
+    this.#spool = parts.spool;
+    this.#acknowledger = parts.acknowledger;
+    this.#publishBounce = parts.publishBounce;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#ended = parts.ended;
+  }
+
+  /** Results that have no durable place at the moment; while there is one, no new attempt may start. */
+  get homeless(): number {
+    return this.#homeless;
+  }
+
+  /** Applies fates to recipients of the parcel; resolves when they are durable, however long that takes. */
+  async settle(hopId: HopId, header: Header, settled: readonly Settled[]): Promise<void> {
+    const held = this.#hand.get(hopId);
+    await this.#persist(hopId, async () => {
+      const message = () => this.#hand.get(hopId)?.parcel?.message ?? this.#spool.message(hopId);
+      const fates = await this.#withBounces(header, settled, message);
+      if (held?.parcel) await inTurn(held, () => this.#apply(held, hopId, fates));
+      else await this.#settleSpooled(hopId, fates);
+      for (const one of fates) this.#ended(header, one);
+    });
+  }
+
+  /** Writes a parcel in hand to the spool as it is, and acknowledges it. Rejects when it cannot be written. */
+  spoolHeld(held: Held): Promise<void> {
+    return inTurn(held, async () => {
+      if (held.parcel) await this.#put(held, held.parcel);
+    });
+  }
+
+  /** Between asking and its turn the parcel may have gone to the spool. */
+  #apply(held: Held, hopId: HopId, fates: readonly Settled[]): Promise<void> {
+    return held.parcel ? this.#settleHeld(held, held.parcel, fates) : this.#settleSpooled(hopId, fates);
+  }
+
+  async #settleHeld(held: Held, parcel: Parcel, fates: readonly Settled[]): Promise<void> {
+    const done = new Map(fates.map((one) => [one.index, one.fate]));
+    const left = parcel.recipients.flatMap((recipient, index) => {
+      const fate = done.get(index);
+      if (!fate) return [recipient];
+      return fate.kind === 'waits' ? [fate.recipient] : [];
+    });
+    if (left.length === 0) await this.#acknowledger.finished(held);
+    else await this.#put(held, { ...parcel, recipients: left });
+  }
+
+  async #put(held: Held, parcel: Parcel): Promise<void> {
+    await this.#spool.commit([{ kind: 'put', parcel }]);
+    this.#acknowledger.afterSpooling(held);
+  }
+
+  async #settleSpooled(hopId: HopId, fates: readonly Settled[]): Promise<void> {
+    const changes = fates.flatMap(({ index, fate }): SpoolChange[] => {
+      if (fate.kind !== 'waits') return [{ kind: 'remove', hopId, index }];
+      return fate.counted ? [{ kind: 'update', hopId, index, recipient: fate.recipient }] : [];
+    });
+    if (changes.length) await this.#spool.commit(changes);
+  }
+
+  /** A bounce that cannot be published now makes its recipient wait for that. */
+  async #withBounces(header: Header, settled: readonly Settled[], message: () => Buffer): Promise<Settled[]> {
+    const now = this.#clock.now();
+    return Promise.all(
+      settled.map(async (one) => {
+        const { fate } = one;
+        if (fate.kind !== 'bounced' && fate.kind !== 'expired') return one;
+        if (await this.#publishBounce(header, one, message)) return one;
+        const recipient = awaitingBounce(one.recipient, fate, now);
+        return { ...one, fate: { kind: 'waits', recipient, counted: true } as const };
+      }),
+    );
+  }
+
+  async #persist(hopId: HopId, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.#homeless++;
+      this.#log.error(
+        { hopId, err: error },
+        'a result has no durable place: no new attempt starts until it has',
+      );
+      await this.#retry(hopId, write);
+    }
+  }
+
+  async #retry(hopId: HopId, write: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      try {
+        await write();
+        break;
+      } catch (error) {
+        this.#log.warn({ hopId, err: error }, 'the result still has no durable place');
+      }
+    }
+    this.#homeless--;
+  }
+}
