@@ -8,7 +8,6 @@ import { resolveHost } from '../dns/host.ts';
 import { createResolver, type Resolver } from '../dns/resolver.ts';
 import type { DialOptions } from './dial.ts';
 import { LEASE_TIMES } from './hold.ts';
-import { followIdentity, readIdentity } from './identity_files.ts';
 import { monotonicClock } from './keeper.ts';
 import { Refused } from './refusal.ts';
 import { startRole } from './role.ts';
@@ -28,14 +27,12 @@ export async function runEgress(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(egressSettings, env);
   const readiness = new Readiness();
   const health = await serveHealth(settings.POSTFLEET_METRICS_PORT, readiness);
-  readiness.set('identity', 'no certificate yet');
-  await ensureIdentity(settings);
-  readiness.set('identity', null);
+  const identity = await ensureIdentity(settings, { readiness, log });
   const bus = await connectBus(settings, 'egress', (obstacle) => readiness.set('nats', obstacle));
   const resolver = createResolver({ servers: settings.POSTFLEET_DNS_SERVERS });
   const role = await startRole({
     settings,
-    tls: readIdentity(settings.POSTFLEET_IDENTITY_DIR),
+    tls: identity.credentials,
     bus,
     resolve: (host, family) => resolve(resolver, host, family),
     readiness,
@@ -45,14 +42,14 @@ export async function runEgress(env: NodeJS.ProcessEnv): Promise<void> {
     idleMs: IDLE_MS,
     halfClosedMs: HALF_CLOSED_MS,
   });
-  const unfollow = followIdentity(role.server, settings.POSTFLEET_IDENTITY_DIR, log);
+  identity.keepRenewed(role.server);
   log.info({ ipPool: settings.POSTFLEET_IP_POOL, port: role.port }, 'egress works');
   const signal = await new Promise<NodeJS.Signals>((done) => {
     process.once('SIGTERM', done).once('SIGINT', done);
   });
   log.info({ signal }, 'egress is asked to end');
   await role.close(GRACE_MS);
-  unfollow();
+  identity.stop();
   resolver.close();
   health.close();
   await bus.close();
