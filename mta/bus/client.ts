@@ -59,6 +59,8 @@ function connectionOptions(settings: BusSettings, role: string): ConnectionOptio
   return {
     servers: settings.POSTFLEET_NATS_URL.map((url) => url.replace(/^[a-z]+:\/\//, '')),
     name: `postfleet-${role}`,
+    // A prefix per role, which the chart's permissions tell apart: else each role could read what is delivered to another.
+    inboxPrefix: `_INBOX_${role}`,
     // A daemon waits for ever; the library's default closes for good after 20 s.
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
