@@ -20,11 +20,13 @@ const RESOURCES = { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory:
 /**
  * Has no owner reference: a cascading delete of the SendingPool must not end pods that still hold mail. The finalizer
  * removes it after the drain.
+ * @param claimSize of the volume claims; that of an existing StatefulSet cannot be changed (act/volumes.ts).
  */
 export function buildDeliveryStatefulSet(
   pool: SendingPool,
   installation: Installation,
   partition: number,
+  claimSize = pool.spec.storage.size,
 ): Manifest {
   const { name, namespace, uid } = pool.metadata;
   const selector = deliverySelector(name);
@@ -39,7 +41,7 @@ export function buildDeliveryStatefulSet(
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: selector },
       template: podTemplate(pool, installation),
-      volumeClaimTemplates: [spoolClaim(pool)],
+      volumeClaimTemplates: [spoolClaim(pool, claimSize)],
     },
   };
 }
@@ -98,8 +100,8 @@ function container(pool: SendingPool, installation: Installation): object {
   };
 }
 
-function spoolClaim(pool: SendingPool): object {
-  const { size, storageClassName } = pool.spec.storage;
+function spoolClaim(pool: SendingPool, size: string): object {
+  const { storageClassName } = pool.spec.storage;
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',

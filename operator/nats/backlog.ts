@@ -20,12 +20,14 @@ async function shardStreams(manager: JetStreamManager, pool: PoolKey, shards: nu
   return found.filter((info) => info !== null);
 }
 
+/** null: the pool has no streams (yet, or any more). */
 export async function readStreams(
   manager: JetStreamManager,
   pool: PoolKey,
   shards: number,
-): Promise<StreamsView> {
+): Promise<StreamsView | null> {
   const streams = await shardStreams(manager, pool, shards);
+  if (streams.length === 0) return null;
   const subject = bounceSubject(pool);
   const bounces = await orMissing(manager.streams.info(BOUNCE_STREAM, { subjects_filter: subject }));
   return {

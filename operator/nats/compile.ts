@@ -26,10 +26,10 @@ export function compilePool(
   previous: PoolSnapshot | null,
 ): Compiled<PoolSnapshot> {
   if (problem) return { kind: 'Bad', problem };
-  const before = previous?.uid === pool.metadata.uid ? previous : null;
-  if (before && pool.spec.shards < before.shards)
-    return bad('InvalidSpec', `shards may grow, never shrink: ${before.shards} are in use`);
-  const retired = (before?.classes ?? []).filter(
+  // Also of a pool before it of the same name that was deleted with Retain: its streams are still there.
+  if (previous && pool.spec.shards < previous.shards)
+    return bad('InvalidSpec', `shards may grow, never shrink: ${previous.shards} are in use`);
+  const retired = (previous?.classes ?? []).filter(
     (c) => !pool.spec.classes.some(({ name }) => name === c.name),
   );
   const snapshot: PoolSnapshot = {

@@ -1,0 +1,46 @@
+// What the fleet reconciles have seen in NATS and at the pods, for the reports. In memory only: after a restart it is
+// seen anew, and until then reports say that it is unknown.
+import type { AddressLease, Assignment } from '../../mta/bus/snapshot.ts';
+import type { DeletionStep } from '../decide/deletion.ts';
+import type { DrainVerdict } from '../decide/drain.ts';
+import type { StreamsView } from '../nats/backlog.ts';
+import type { Problem } from '../observe/problems.ts';
+import type { Reading } from '../observe/world.ts';
+import type { Key } from '../runtime/objects.ts';
+
+/** How far NATS has got with a resource. */
+export type NatsFinding =
+  | { readonly kind: 'Written' }
+  | { readonly kind: 'Unavailable'; readonly message: string }
+  | { readonly kind: 'Failed'; readonly message: string };
+
+export interface PoolFindings {
+  readonly nats: NatsFinding;
+  /** Why the spec that is wanted is not in force. */
+  readonly problem: Problem | null;
+  readonly assignment: Assignment | null;
+  readonly readings: ReadonlyMap<string, Reading>;
+  readonly streams: StreamsView | null;
+  readonly drain: DrainVerdict | null;
+  readonly deletion: DeletionStep | null;
+  /** What was left in the leaving pod, for the estimate; oldest first. */
+  readonly progress: readonly { readonly at: number; readonly left: number }[];
+}
+
+export interface IPPoolFindings {
+  readonly nats: NatsFinding;
+  readonly problem: Problem | null;
+  readonly leases: readonly AddressLease[];
+}
+
+export interface DomainFindings {
+  readonly nats: NatsFinding;
+}
+
+export interface Findings {
+  readonly pools: Map<Key, PoolFindings>;
+  readonly ipPools: Map<Key, IPPoolFindings>;
+  readonly domains: Map<Key, DomainFindings>;
+}
+
+export const noFindings = (): Findings => ({ pools: new Map(), ipPools: new Map(), domains: new Map() });

@@ -1,0 +1,96 @@
+// An IPPool's side in NATS: its snapshot, and who holds its addresses.
+import { ipPoolSnapshotKey, LEASE_BUCKET, leaseKey } from '../../mta/bus/names.ts';
+import type { AddressLease } from '../../mta/bus/snapshot.ts';
+import { compileIPPool } from '../nats/compile.ts';
+import { identified, parseIPPool, readFleet } from '../observe/fleet.ts';
+import { ipPoolProblem } from '../observe/problems.ts';
+import type { IPPool } from '../observe/resources.ts';
+import type { Result } from '../runtime/controller.ts';
+import { type AnyObject, type Key, refOf } from '../runtime/objects.ts';
+import type { BusState, Deps } from './deps.ts';
+import type { IPPoolFindings } from './findings.ts';
+import { ensureFleet } from './pool-fleet.ts';
+
+type Up = Extract<BusState, { kind: 'Up' }>;
+
+export async function reconcileIPPoolFleet(deps: Deps, key: Key): Promise<Result> {
+  const object = deps.caches.ipPools.get(key);
+  const bus = deps.bus();
+  if (!object) {
+    deps.findings.ipPools.delete(key);
+    if (bus.kind === 'Down') return { requeueAfterSeconds: 10 };
+    const { namespace = '', name } = refOf(key);
+    return (await tryNats(() => bus.store.remove(ipPoolSnapshotKey(namespace, name))))
+      ? { requeueAfterSeconds: 10 }
+      : undefined;
+  }
+  const before = deps.findings.ipPools.get(key);
+  const findings = bus.kind === 'Up' ? await look(deps, bus, object, before) : without(before, bus.obstacle);
+  tellMoves(deps, object, before, findings);
+  deps.findings.ipPools.set(key, findings);
+  deps.wakeReport('IPPool', key);
+  return { requeueAfterSeconds: 5 };
+}
+
+const without = (before: IPPoolFindings | undefined, message: string): IPPoolFindings => ({
+  problem: null,
+  leases: [],
+  ...before,
+  nats: { kind: 'Unavailable', message },
+});
+
+/** @returns what went wrong, or null. */
+export async function tryNats(work: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function look(
+  deps: Deps,
+  bus: Up,
+  object: AnyObject,
+  before: IPPoolFindings | undefined,
+): Promise<IPPoolFindings> {
+  const parsed = parseIPPool(object);
+  const problem =
+    parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
+  if (parsed.kind === 'Invalid') return { problem, leases: before?.leases ?? [], nats: { kind: 'Written' } };
+  let leases = before?.leases ?? [];
+  const failure = await tryNats(async () => {
+    await ensureFleet(deps, bus);
+    const compiled = compileIPPool(parsed.resource, problem);
+    const { namespace, name } = parsed.resource.metadata;
+    if (compiled.kind === 'Good') await bus.store.put(ipPoolSnapshotKey(namespace, name), compiled.snapshot);
+    leases = await readLeases(bus, parsed.resource);
+  });
+  return { problem, leases, nats: failure ? { kind: 'Failed', message: failure } : { kind: 'Written' } };
+}
+
+async function readLeases({ bus }: Up, { spec }: IPPool): Promise<AddressLease[]> {
+  const kv = await bus.kv(LEASE_BUCKET);
+  const entries = await Promise.all(spec.addresses.map(({ address }) => kv.get(leaseKey(address))));
+  return entries.flatMap((entry) => (entry?.operation === 'PUT' ? [entry.json<AddressLease>()] : []));
+}
+
+function tellMoves(
+  deps: Deps,
+  object: AnyObject,
+  before: IPPoolFindings | undefined,
+  now: IPPoolFindings,
+): void {
+  for (const { address, holder, epoch, released } of now.leases) {
+    const old = before?.leases.find((lease) => lease.address === address);
+    if (released || !before || (old?.epoch === epoch && old.holder.uid === holder.uid)) continue;
+    const note = `${address} is held by ${holder.pod} on ${holder.node}`;
+    deps.tell(identified(object, 'IPPool'), {
+      type: 'Normal',
+      reason: 'AddressMoved',
+      action: 'Place',
+      note,
+    });
+  }
+}

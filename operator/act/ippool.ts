@@ -1,0 +1,78 @@
+// An IPPool's egress pods, and its status.
+import type { IPPoolStatus } from '../../resources/kinds.ts';
+import { buildEgressDeployment } from '../desired/egress-deployment.ts';
+import { egressName, egressSelector, LABELS } from '../desired/names.ts';
+import { identified, metaOf, parseIPPool, readFleet } from '../observe/fleet.ts';
+import { ipPoolProblem } from '../observe/problems.ts';
+import { podView, unschedulable } from '../observe/views.ts';
+import { ipPoolStatus } from '../report/ippool-status.ts';
+import type { Result } from '../runtime/controller.ts';
+import { type AnyObject, type Key, keyOf, TYPES } from '../runtime/objects.ts';
+import type { Deps } from './deps.ts';
+import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
+import { writeStatus } from './report.ts';
+
+export async function reconcileIPPool(deps: Deps, key: Key): Promise<Result> {
+  const cached = deps.caches.ipPools.get(key);
+  if (!cached) return undefined;
+  const object = identified(cached, 'IPPool');
+  const parsed = parseIPPool(cached);
+  const usedBy = usersOf(deps, object.metadata.name);
+  if (object.metadata.deletionTimestamp && usedBy.length === 0) {
+    await removeEgress(deps, object);
+    await releaseFinalizer(deps, 'IPPool', object);
+    return undefined;
+  }
+  if (parsed.kind === 'Valid' && !object.metadata.deletionTimestamp) {
+    await holdByFinalizer(deps, 'IPPool', object);
+    const { egressNamespace: namespace } = deps.installation;
+    const exists = deps.caches.deployments.get(keyOf({ namespace, name: egressName(object.metadata.name) }));
+    await deps.applier.apply(
+      TYPES.deployments,
+      buildEgressDeployment(parsed.resource, deps.installation),
+      exists !== undefined,
+    );
+  }
+  await writeStatus(deps, 'IPPool', object, statusOf(deps, object, usedBy));
+  return { requeueAfterSeconds: 60 };
+}
+
+/** Pools that name it: mail of a pool that is being drained still needs its addresses. */
+function usersOf({ caches }: Deps, name: string): string[] {
+  const named = (spec: unknown) =>
+    (spec as { ipPoolRef?: { name?: string } } | undefined)?.ipPoolRef?.name === name;
+  return caches.sendingPools
+    .list()
+    .filter((pool) => named(pool.spec))
+    .map((pool) => pool.metadata.name)
+    .toSorted();
+}
+
+/** By UID label: a Deployment of an older IPPool of the same name goes with that one. */
+async function removeEgress(deps: Deps, { metadata }: AnyObject): Promise<void> {
+  const mine = deps.caches.deployments
+    .list()
+    .filter((d) => d.metadata.labels?.[LABELS.ipPoolUid] === metadata.uid);
+  for (const { metadata: found } of mine)
+    await deps.api.delete(TYPES.deployments, found, { uid: found.uid, propagationPolicy: 'Background' });
+}
+
+function statusOf(deps: Deps, object: AnyObject, usedBy: readonly string[]): IPPoolStatus {
+  const { name } = object.metadata;
+  const parsed = parseIPPool(object);
+  const pods = deps.caches.egressPods
+    .list()
+    .filter((pod) => Object.entries(egressSelector(name)).every(([k, v]) => pod.metadata.labels?.[k] === v));
+  return ipPoolStatus({
+    metadata: metaOf(object),
+    before: (object.status ?? {}) as Partial<IPPoolStatus>,
+    addresses: parsed.kind === 'Valid' ? parsed.resource.spec.addresses.map(({ address }) => address) : [],
+    problem:
+      parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem,
+    findings: deps.findings.ipPools.get(keyOf(object.metadata)) ?? null,
+    pods: pods.map(podView),
+    unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
+    usedBy,
+    now: deps.now(),
+  });
+}

@@ -1,0 +1,125 @@
+// A SendingPool's objects in Kubernetes, and its status. Never waits for NATS: that is pool-fleet.ts, whose findings are
+// reported here.
+import type { SendingPoolStatus } from '../../resources/kinds.ts';
+import { nextPartition } from '../decide/rollout.ts';
+import { buildDeliveryPdb } from '../desired/delivery-pdb.ts';
+import { buildDeliveryService } from '../desired/delivery-service.ts';
+import { buildDeliveryStatefulSet } from '../desired/delivery-statefulset.ts';
+import { deliveryName } from '../desired/names.ts';
+import { identified, metaOf, parseSendingPool, readFleet } from '../observe/fleet.ts';
+import { cachedWorld, isPodOf } from '../observe/pool-world.ts';
+import { type Problem, poolProblem } from '../observe/problems.ts';
+import type { SendingPool } from '../observe/resources.ts';
+import { isSpoolOf, unschedulable } from '../observe/views.ts';
+import type { PoolWorld } from '../observe/world.ts';
+import { durableStorage } from '../report/durable-storage.ts';
+import { poolStatus } from '../report/pool-status.ts';
+import type { Result } from '../runtime/controller.ts';
+import { type AnyObject, type Key, keyOf, refOf, TYPES } from '../runtime/objects.ts';
+import type { Deps } from './deps.ts';
+import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
+import { writeStatus } from './report.ts';
+import { growVolumes, templateSize } from './volumes.ts';
+
+export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
+  const cached = deps.caches.sendingPools.get(key);
+  if (!cached) return undefined;
+  const object = identified(cached, 'SendingPool');
+  const parsed = parseSendingPool(cached);
+  const pool = parsed.kind === 'Valid' ? parsed.resource : null;
+  const problem =
+    parsed.kind === 'Valid' ? poolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
+  const world = worldOf(deps, key, pool);
+  if (object.metadata.deletionTimestamp) {
+    if (await finishDeletion(deps, object, pool, world)) return undefined;
+  } else if (pool) {
+    await holdByFinalizer(deps, 'SendingPool', object);
+    await applyObjects(deps, pool, world);
+  }
+  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem));
+  return { requeueAfterSeconds: 60 };
+}
+
+/** An invalid spec asks for nothing: what runs stays as it is. */
+function worldOf(deps: Deps, key: Key, pool: SendingPool | null): PoolWorld {
+  const { namespace = '', name } = refOf(key);
+  const found = deps.findings.pools.get(key);
+  const set = deps.caches.statefulSets.get(keyOf({ namespace, name: deliveryName(name) }));
+  const running = (set?.spec as { replicas?: number } | undefined)?.replicas ?? 0;
+  const spec = pool?.spec ?? { replicas: running, shards: 0, drain: { mode: 'Wait' as const } };
+  const world = cachedWorld({ namespace, name }, spec, deps.caches, deps.now());
+  return { ...world, assignment: found?.assignment ?? null, readings: found?.readings ?? new Map() };
+}
+
+async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Promise<void> {
+  const { applier, api, installation } = deps;
+  const { namespace, name } = pool.metadata;
+  const ref = { namespace, name: deliveryName(name) };
+  await applier.apply(TYPES.services, buildDeliveryService(pool));
+  const pdb = buildDeliveryPdb(pool);
+  if (pdb) await applier.apply(TYPES.podDisruptionBudgets, pdb);
+  else await api.delete(TYPES.podDisruptionBudgets, ref);
+  const set = world.statefulSet;
+  if (set?.deleting || (!set && pool.spec.replicas === 0)) return;
+  const size = templateSize(deps.caches.statefulSets.get(keyOf(ref)));
+  const built = buildDeliveryStatefulSet(pool, installation, nextPartition(world), size ?? undefined);
+  await applier.apply(TYPES.statefulSets, built, set !== null);
+  await growVolumes(deps, pool);
+  await scaleUp(deps, world);
+}
+
+/** Adding pods needs no proof; only going down does. Written over the version that was seen. */
+async function scaleUp({ api }: Deps, world: PoolWorld): Promise<void> {
+  const set = world.statefulSet;
+  if (!set || set.replicas >= world.desiredReplicas) return;
+  const { namespace = '' } = refOf(world.pool);
+  const { name, uid, resourceVersion } = set;
+  await api.scale(TYPES.statefulSets, { namespace, name, uid, resourceVersion }, world.desiredReplicas);
+}
+
+/** @returns true: nothing is left and the finalizer is off. */
+async function finishDeletion(
+  deps: Deps,
+  object: AnyObject,
+  pool: SendingPool | null,
+  world: PoolWorld,
+): Promise<boolean> {
+  const retain = pool?.spec.deletionPolicy === 'Retain';
+  const done = deps.findings.pools.get(world.pool)?.deletion?.step === 'Done';
+  // Retain gives nothing away that NATS would have to confirm: streams and volumes stay.
+  if (!done && !(retain && deps.bus().kind === 'Down')) return false;
+  const set = world.statefulSet;
+  if (set) {
+    const { namespace = '' } = refOf(world.pool);
+    await deps.api.delete(TYPES.statefulSets, { namespace, name: set.name }, { uid: set.uid });
+  }
+  if (retain) {
+    const note = 'pods are removed; volumes and streams are kept';
+    deps.tell(object, { type: 'Normal', reason: 'Retained', action: 'Delete', note });
+  }
+  await releaseFinalizer(deps, 'SendingPool', object);
+  return true;
+}
+
+function statusOf(
+  deps: Deps,
+  object: AnyObject,
+  world: PoolWorld,
+  problem: Problem | null,
+): SendingPoolStatus {
+  const { name } = object.metadata;
+  const claims = deps.caches.claims.list().filter((claim) => isSpoolOf(claim, name, deliveryName(name)));
+  const provisioners = claims.map(
+    ({ metadata }) => metadata.annotations?.['volume.kubernetes.io/storage-provisioner'] ?? null,
+  );
+  const pods = deps.caches.pods.list().filter((pod) => isPodOf(pod, name));
+  return poolStatus({
+    metadata: metaOf(object),
+    before: (object.status ?? {}) as Partial<SendingPoolStatus>,
+    world,
+    problem,
+    findings: deps.findings.pools.get(world.pool) ?? null,
+    unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
+    storage: durableStorage(provisioners),
+  });
+}

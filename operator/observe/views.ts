@@ -1,0 +1,115 @@
+// From Kubernetes' objects to what decisions look at. Pure; a field that is missing reads as the careful answer.
+
+import { LABELS, SPOOL_VOLUME, USED_ANNOTATION } from '../desired/names.ts';
+import type { AnyObject } from '../runtime/objects.ts';
+import { type NodeView, ordinalOf, type PodView, type StatefulSetView, type VolumeView } from './world.ts';
+
+interface PodFields {
+  readonly spec?: { readonly nodeName?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+    }[];
+    readonly containerStatuses?: readonly {
+      readonly restartCount?: number;
+      readonly state?: { readonly running?: object; readonly terminated?: object };
+    }[];
+  };
+}
+
+const isTrue = (object: AnyObject, type: string): boolean =>
+  (object as AnyObject & PodFields).status?.conditions?.some((c) => c.type === type && c.status === 'True') ??
+  false;
+
+export function podView(object: AnyObject): PodView {
+  const { metadata, spec, status } = object as AnyObject & PodFields;
+  const started = status?.containerStatuses?.some(
+    ({ state, restartCount }) => state?.running || state?.terminated || (restartCount ?? 0) > 0,
+  );
+  return {
+    name: metadata.name,
+    ordinal: ordinalOf(metadata.name),
+    uid: metadata.uid ?? '',
+    node: spec?.nodeName ?? null,
+    ip: status?.podIP ?? null,
+    phase: status?.phase ?? 'Unknown',
+    ready: isTrue(object, 'Ready'),
+    started: started ?? false,
+    deleting: metadata.deletionTimestamp !== undefined,
+    createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
+    revision: metadata.labels?.['controller-revision-hash'] ?? null,
+  };
+}
+
+/** Why no node takes the pod, or null. */
+export function unschedulable(object: AnyObject): string | null {
+  const conditions = (object as AnyObject & PodFields).status?.conditions as
+    | readonly { type: string; status: string; reason?: string; message?: string }[]
+    | undefined;
+  const found = conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
+  return found ? (found.message ?? found.reason ?? 'unschedulable') : null;
+}
+
+interface NodeFields {
+  readonly spec?: { readonly taints?: readonly { readonly key: string }[] };
+}
+
+export function nodeView(object: AnyObject): NodeView {
+  const taints = (object as AnyObject & NodeFields).spec?.taints ?? [];
+  return {
+    name: object.metadata.name,
+    ready: isTrue(object, 'Ready'),
+    outOfService: taints.some(({ key }) => key === 'node.kubernetes.io/out-of-service'),
+  };
+}
+
+interface StatefulSetFields {
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly updateStrategy?: { readonly rollingUpdate?: { readonly partition?: number } };
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly readyReplicas?: number;
+    readonly currentRevision?: string;
+    readonly updateRevision?: string;
+  };
+}
+
+export function statefulSetView(object: AnyObject): StatefulSetView {
+  const { metadata, spec, status } = object as AnyObject & StatefulSetFields;
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+    replicas: spec?.replicas ?? 0,
+    generation: metadata.generation ?? 0,
+    observedGeneration: status?.observedGeneration ?? 0,
+    currentRevision: status?.currentRevision ?? null,
+    updateRevision: status?.updateRevision ?? null,
+    readyReplicas: status?.readyReplicas ?? 0,
+    partition: spec?.updateStrategy?.rollingUpdate?.partition ?? 0,
+    deleting: metadata.deletionTimestamp !== undefined,
+  };
+}
+
+export function volumeView(object: AnyObject): VolumeView {
+  const { metadata, spec } = object as AnyObject & { spec?: { storageClassName?: string } };
+  return {
+    name: metadata.name,
+    ordinal: ordinalOf(metadata.name),
+    uid: metadata.uid ?? '',
+    storageClassName: spec?.storageClassName ?? null,
+    used: metadata.annotations?.[USED_ANNOTATION] !== undefined,
+    deleting: metadata.deletionTimestamp !== undefined,
+  };
+}
+
+/** Whether a claim is the spool of this pool's StatefulSet. */
+export const isSpoolOf = (object: AnyObject, pool: string, statefulSet: string): boolean =>
+  object.metadata.labels?.[LABELS.pool] === pool &&
+  object.metadata.name.startsWith(`${SPOOL_VOLUME}-${statefulSet}-`);

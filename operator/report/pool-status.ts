@@ -1,0 +1,153 @@
+// The status of a SendingPool, from what was seen. Pure.
+import type { NewCondition } from '../../resources/conditions.ts';
+import type { SendingPoolStatus } from '../../resources/kinds.ts';
+import type { PoolFindings } from '../act/findings.ts';
+import type { DeletionStep } from '../decide/deletion.ts';
+import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
+import { rolloutRuns } from '../decide/rollout.ts';
+import { deliverySelector, selectorText } from '../desired/names.ts';
+import type { Problem } from '../observe/problems.ts';
+import type { ObjectMeta } from '../observe/resources.ts';
+import type { PoolWorld } from '../observe/world.ts';
+import { conditionsOf, firstOf, type Health, reconciling, stalled } from './conditions.ts';
+import { estimateSeconds } from './estimate.ts';
+import { membersOf } from './members.ts';
+
+export interface PoolReport {
+  readonly metadata: ObjectMeta;
+  readonly before: Partial<SendingPoolStatus>;
+  /** With the assignment and the readings that were found last. */
+  readonly world: PoolWorld;
+  /** What is wrong with the resource or its references, as this reconcile sees it. */
+  readonly problem: Problem | null;
+  /** null: the fleet reconcile has not looked yet. */
+  readonly findings: PoolFindings | null;
+  /** Why a pod finds no node, or null. */
+  readonly unschedulable: string | null;
+  readonly storage: NewCondition;
+}
+
+export function poolStatus(report: PoolReport): SendingPoolStatus {
+  const { metadata, before, world, findings } = report;
+  const members = membersOf(world);
+  const spooled = members.reduce((sum, { queued }) => sum + queued, 0);
+  const drain = drainStatus(report);
+  const own = [drainedCondition(findings?.drain ?? null), report.storage];
+  return {
+    observedGeneration: metadata.generation,
+    conditions: conditionsOf(before.conditions ?? [], healthOf(report), own, metadata.generation, world.now),
+    replicas: world.pods.length,
+    readyReplicas: world.pods.filter((pod) => pod.ready && !pod.deleting).length,
+    selector: selectorText(deliverySelector(metadata.name)),
+    members,
+    backlog: spooled + (findings?.streams?.parcels ?? 0),
+    ...(drain && { drain }),
+  };
+}
+
+function healthOf(report: PoolReport): Health {
+  const { findings, world, metadata } = report;
+  if (metadata.deletionTimestamp) return deletionHealth(findings?.deletion ?? null, report);
+  return firstOf(
+    stalled(report.problem ?? findings?.problem ?? null),
+    drainStalled(findings?.drain ?? null),
+    strandedHealth(world),
+    natsHealth(findings),
+    unschedulableHealth(report.unschedulable),
+    podsHealth(world),
+    unownedHealth(findings),
+  );
+}
+
+function drainStalled(drain: DrainVerdict | null): Health | null {
+  if (drain?.kind !== 'Leave' || !drain.refusal || !isBlocked(drain.refusal)) return null;
+  return { kind: 'Stalled', ...drain.refusal };
+}
+
+/** Mail on a volume that no pod works: a StatefulSet that somebody scaled down by hand, past the drain. */
+function strandedHealth({ statefulSet, volumes, pods }: PoolWorld): Health | null {
+  if (!statefulSet) return null;
+  const left = volumes.filter(
+    (v) => v.used && v.ordinal >= statefulSet.replicas && !pods.some((p) => p.ordinal === v.ordinal),
+  );
+  if (left.length === 0) return null;
+  const names = left.map(({ name }) => name).join(', ');
+  return {
+    kind: 'Stalled',
+    reason: 'Stranded',
+    message: `${names} may hold mail and no pod works it; raise replicas to bring its pod back`,
+  };
+}
+
+function natsHealth(findings: PoolFindings | null): Health | null {
+  if (!findings) return reconciling('WaitingForNats', 'streams and assignment are not looked at yet');
+  if (findings.nats.kind === 'Written') return null;
+  const reason = findings.nats.kind === 'Unavailable' ? 'NatsUnavailable' : 'SnapshotFailed';
+  return reconciling(reason, findings.nats.message || 'NATS has not answered');
+}
+
+const unschedulableHealth = (why: string | null): Health | null =>
+  why ? reconciling('PodUnschedulable', why) : null;
+
+function podsHealth({ statefulSet: set, desiredReplicas, pods, assignment }: PoolWorld): Health | null {
+  if (!set)
+    return desiredReplicas === 0 ? null : reconciling('WaitingForPods', 'the StatefulSet is being made');
+  const ready = pods.filter((pod) => pod.ready && !pod.deleting).length;
+  const count = `${ready} of ${desiredReplicas} pods are ready`;
+  if (set.replicas > desiredReplicas) {
+    const leaving = assignment?.members.find((m) => m.cordoned)?.pod ?? `${set.name}-${set.replicas - 1}`;
+    return reconciling(
+      'Draining',
+      `${leaving} is leaving; ${set.replicas} pods are to become ${desiredReplicas}`,
+    );
+  }
+  if (set.replicas < desiredReplicas) return reconciling('ScalingUp', count);
+  if (rolloutRuns(set))
+    return reconciling('RollingOut', `a new template reaches the pods one at a time; ${count}`);
+  if (pods.some((pod) => pod.ordinal >= set.replicas))
+    return reconciling('Draining', 'a pod that left is ending');
+  return ready < desiredReplicas ? reconciling('WaitingForPods', count) : null;
+}
+
+function unownedHealth(findings: PoolFindings | null): Health | null {
+  const unowned = findings?.assignment?.shards.filter(({ owner }) => owner === null) ?? [];
+  const missing = findings && !findings.assignment;
+  if (!missing && unowned.length === 0) return null;
+  return reconciling(
+    'ShardUnowned',
+    missing ? 'shards are not assigned yet' : `${unowned.length} shards have no owner`,
+  );
+}
+
+function deletionHealth(deletion: DeletionStep | null, report: PoolReport): Health {
+  const nats = natsHealth(report.findings);
+  const refusal = deletion && 'refusal' in deletion ? deletion.refusal : null;
+  if (refusal && isBlocked(refusal)) return { kind: 'Stalled', ...refusal };
+  const left = deletion?.step === 'Deliver' ? `, ${deletion.left ?? 'an unknown number'} left` : '';
+  const message = `${deletion?.step ?? 'waiting for NATS'}${left}${refusal ? `: ${refusal.message}` : ''}`;
+  return nats ?? reconciling('Deleting', message);
+}
+
+function drainedCondition(drain: DrainVerdict | null): NewCondition {
+  const type = 'Drained';
+  if (drain === null)
+    return { type, status: 'Unknown', reason: 'WaitingForNats', message: 'not looked at yet' };
+  if (drain.kind === 'Stay')
+    return { type, status: 'True', reason: 'AsExpected', message: 'no pod is leaving' };
+  const { reason, message } = drain.refusal ?? { reason: 'Drained', message: `${drain.pod} is empty` };
+  return { type, status: drain.left === null ? 'Unknown' : 'False', reason, message };
+}
+
+function drainStatus({ before, findings, world }: PoolReport): SendingPoolStatus['drain'] {
+  const drain = findings?.drain;
+  if (drain?.kind !== 'Leave') return undefined;
+  const same = before.drain?.pod === drain.pod ? before.drain : null;
+  const estimate = estimateSeconds(findings?.progress ?? []);
+  return {
+    pod: drain.pod,
+    step: drain.refusal && isBlocked(drain.refusal) ? drain.refusal.reason : drain.step,
+    left: drain.left ?? same?.left ?? 0,
+    ...(estimate !== null && { estimateSeconds: estimate }),
+    since: same?.since ?? new Date(world.now).toISOString(),
+  };
+}
