@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assemble } from '../image/layout.ts';
 import { NATS_IMAGE, natsImage } from '../image/nats.ts';
 import { POSTFLEET_IMAGE, postfleetImage } from '../image/postfleet.ts';
+import { digestOf, importImage } from './images/import.ts';
 import { isExisting, openCluster } from './index.ts';
+import { ctr } from './node.ts';
 import { placeOf } from './place.ts';
 import { members } from './system/cgroups.ts';
 
@@ -188,13 +191,14 @@ describeLocal('a local cluster', () => {
     }
   });
 
-  test('an image that is there is not sent again, and a new one under the old name is', async () => {
-    const known = JSON.parse(await kubectl(['get', 'node', 'node1', '-o', 'json'])).status.nodeInfo;
-    expect(known.containerRuntimeVersion).toMatch(/^containerd:/);
-    const image = await natsImage();
-    const begun = performance.now();
-    await cluster.importImage(image);
-    expect(performance.now() - begun).toBeLessThan(3000);
+  test('an image that is there is not sent again; a changed one replaces it, and only what is new is sent', async () => {
+    const first = await natsImage();
+    expect(await importImage(place, 1, first)).toBe(false);
+    const runs = { entrypoint: ['/nats-server', '--jetstream'], user: '1:1' };
+    const changed = assemble(first.name, first.layers, runs);
+    expect(await importImage(place, 1, changed)).toBe(true);
+    expect(digestOf(await ctr(place, 1, ['images', 'ls']), first.name)).toBe(changed.manifest.digest);
+    expect(await importImage(place, 1, first)).toBe(true);
   });
 
   test('a node that is cut off is noticed and comes back', async () => {

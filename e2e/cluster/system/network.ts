@@ -1,6 +1,6 @@
 // Namespaces and links of a cluster. Each step is one call of ip(8) in batch mode.
 import { readdirSync } from 'node:fs';
-import { type Addresses, addressesOf, podsOf } from '../addresses.ts';
+import { type Addresses, addressesOf, podsOf, SERVICES } from '../addresses.ts';
 import type { Shape } from '../options.ts';
 import { nodeNamespace, type Place } from '../place.ts';
 import { run } from './command.ts';
@@ -87,6 +87,9 @@ function nodeLines(at: Addresses, shape: Shape, node: number): string[] {
       .filter((other) => other !== node)
       .map((other) => `route add ${podsOf(other)} via ${at.node(other)}`),
     ...[...world].map((range) => `route add ${range} via ${at.internet}`),
+    // Programs in the host's network need a route before kube-proxy can send them elsewhere. There is no default route: an
+    // address that nobody has is unreachable at once.
+    `route add ${SERVICES} via ${at.control}`,
   ];
 }
 
