@@ -1,15 +1,16 @@
 // A real etcd and a real kube-apiserver on loopback for integration tests: no controllers, no kubelet, about five seconds.
-// Both programs are links to the one Go binary that `make tools` builds. Called by tests only; imports nothing of the project.
+// Both programs are links to the one Go binary that `make tools` builds. Called by tests only.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { writePki } from './apiserver-pki.ts';
+import { freePorts } from './ports.ts';
+import { binFolder } from './process.ts';
 
 export interface ApiServer {
   /** `https://127.0.0.1:<port>` */
@@ -49,7 +50,7 @@ async function startOnce(): Promise<ApiServer> {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const [client, peer, secure] = await freePorts(3);
+    const [client = 0, peer = 0, secure = 0] = await freePorts(3);
     await Promise.all([linkPrograms(folder), writePki(folder)]);
     children.push(start(folder, 'etcd', etcdFlags(folder, client, peer)));
     children.push(start(folder, 'kube-apiserver', apiServerFlags(folder, client, secure)));
@@ -65,8 +66,7 @@ async function startOnce(): Promise<ApiServer> {
 }
 
 async function linkPrograms(folder: string): Promise<void> {
-  const cache = process.env.POSTFLEET_CACHE ?? join(homedir(), '.cache', 'postfleet');
-  const kube = join(cache, 'bin', 'kube');
+  const kube = join(binFolder(), 'kube');
   await access(kube).catch((cause) => {
     throw new Error(`${kube} is missing: run "make tools"`, { cause });
   });
@@ -120,19 +120,6 @@ async function end(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
-}
-
-async function freePorts(count: number): Promise<[number, number, number]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports as [number, number, number];
 }
 
 async function untilReady(folder: string, url: string, children: readonly ChildProcess[]): Promise<void> {
