@@ -86,6 +86,10 @@ export const REPLY_CLASSES: readonly {
     name: 'mailbox-disabled',
     when: text(/(account|mailbox|user).{0,30}(disabled|suspended|inactive|locked)/i),
   },
+  {
+    name: 'relay-denied',
+    when: text(/relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)/i),
+  },
   { name: 'source-blocked', when: isSourceBlock },
   { name: 'no-such-mailbox', when: status('1.1', '1.3', '1.4') },
   {
@@ -93,10 +97,6 @@ export const REPLY_CLASSES: readonly {
     when: text(
       /(user|recipient|mailbox|address).{0,30}(unknown|not found|does not exist|doesn't exist)|no such (user|recipient|mailbox)|unknown (user|recipient)/i,
     ),
-  },
-  {
-    name: 'relay-denied',
-    when: text(/relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)/i),
   },
   { name: 'sender-refused', when: status('1.7', '1.8') },
   { name: 'too-large', when: status('2.3', '3.4') },

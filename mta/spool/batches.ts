@@ -150,6 +150,6 @@ export class Batches {
 /** The last write of each key: what the batch comes to. */
 function lastWrites(batch: readonly Decided[]): Iterable<Write> {
   const last = new Map<string, Write>();
-  for (const { writes } of batch) for (const write of writes) last.set(`${write.table} ${write.key}`, write);
+  for (const { writes } of batch) for (const write of writes) last.set(write.id, write);
   return last.values();
 }

@@ -7,6 +7,8 @@ export type Value = string | Buffer;
 
 /** A write of one commit: null deletes. */
 export interface Write {
+  /** Table and key in one, by which writes are told apart. */
+  readonly id: string;
   readonly table: Table;
   readonly key: string;
   readonly value: Value | null;
@@ -17,25 +19,23 @@ export interface Stored {
   get(table: Table, key: string): Value | undefined;
 }
 
-const id = (table: Table, key: string): string => `${table} ${key}`;
+const idOf = (table: Table, key: string): string => `${table} ${key}`;
 
 export class Overlay {
   readonly #pending = new Map<string, { readonly value: Value | null; readonly turn: number }>();
 
   /** The value to come; null: to be deleted; undefined: nothing is under way. */
   peek(table: Table, key: string): Value | null | undefined {
-    return this.#pending.get(id(table, key))?.value;
+    return this.#pending.get(idOf(table, key))?.value;
   }
 
   add(writes: readonly Write[], turn: number): void {
-    for (const { table, key, value } of writes) this.#pending.set(id(table, key), { value, turn });
+    for (const { id, value } of writes) this.#pending.set(id, { value, turn });
   }
 
   /** The writes of `turn` are in the tables now. */
   settle(writes: readonly Write[], turn: number): void {
-    for (const { table, key } of writes) {
-      if (this.#pending.get(id(table, key))?.turn === turn) this.#pending.delete(id(table, key));
-    }
+    for (const { id } of writes) if (this.#pending.get(id)?.turn === turn) this.#pending.delete(id);
   }
 
   clear(): void {
@@ -57,13 +57,14 @@ export class Draft {
   }
 
   get(table: Table, key: string): Value | undefined {
-    const own = this.#own.get(id(table, key));
+    const own = this.#own.get(idOf(table, key));
     const pending = own ? own.value : this.#overlay.peek(table, key);
     return pending === undefined ? this.#stored.get(table, key) : (pending ?? undefined);
   }
 
   set(table: Table, key: string, value: Value | null): void {
-    this.#own.set(id(table, key), { table, key, value });
+    const id = idOf(table, key);
+    this.#own.set(id, { id, table, key, value });
   }
 
   count(change: Partial<Totals>): void {

@@ -1,20 +1,20 @@
 // The tables with what LMDB leaves to its caller: one transaction at a time, errors with their cause, and a fresh start after
 // each failed one. The fresh start is not optional: when writing a meta page failed, LMDB refuses all further transactions
 // (MDB_PANIC), on which lmdb-js 3.5 waits for ever.
-import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, statfsSync } from 'node:fs';
 import { SpoolFormatError, SpoolWriteError } from './errors.ts';
 import type { Stored, Value, Write } from './overlay.ts';
 import { encodeJson, NO_TOTALS, type Totals } from './record.ts';
 import { openTables, reusableBytes, type Table, type Tables } from './tables.ts';
 
-/** Pages that were read stay mapped and count as ours; after so many message bytes the map is taken anew. */
+/** Pages of the file that were read stay mapped and count as the pod's memory; beyond this the map is taken anew. */
 const REMAP_BYTES = 96 * 1024 * 1024;
 
 export class Store implements Stored {
   readonly path: string;
   #tables: Tables | null;
   #readOnly = false;
-  #bytesRead = 0;
+  #mappedAtOpen = mappedBytes();
 
   private constructor(path: string, tables: Tables) {
     this.path = path;
@@ -39,9 +39,7 @@ export class Store implements Stored {
   get(table: Table, key: string): Value | undefined {
     const { text, bodies } = this.#opened;
     if (table !== 'bodies') return text[table].get(key);
-    const bytes = bodies.getBinary(key);
-    this.#bytesRead += bytes?.length ?? 0;
-    return bytes;
+    return bodies.getBinary(key);
   }
 
   /** Keys of a table from `start` on, before `end`. Read to the end or leave early; nothing stays open. */
@@ -63,7 +61,7 @@ export class Store implements Stored {
 
   /** Makes writes durable in one transaction, or none of them. Never called while another is under way. */
   async write(writes: Iterable<Write>, totals: Totals): Promise<void> {
-    if (this.#readOnly || this.#tables === null || this.#bytesRead > REMAP_BYTES) await this.reopen();
+    if (this.#readOnly || this.#tables === null || this.#isMapLarge()) await this.reopen();
     if (this.#readOnly) throw new SpoolWriteError(this.path, 'it can only be opened for reading');
     const { root, text, bodies } = this.#opened;
     try {
@@ -86,7 +84,7 @@ export class Store implements Stored {
   reopen(): Promise<void> {
     return new Promise((resolve) => {
       const open = () => {
-        this.#bytesRead = 0;
+        this.#mappedAtOpen = mappedBytes();
         this.#tables = this.#tryOpen(false) ?? this.#tryOpen(true);
         resolve();
       };
@@ -98,6 +96,10 @@ export class Store implements Stored {
   async close(): Promise<void> {
     await this.#tables?.root.close();
     this.#tables = null;
+  }
+
+  #isMapLarge(): boolean {
+    return mappedBytes() - this.#mappedAtOpen > REMAP_BYTES;
   }
 
   #tryOpen(readOnly: boolean): Tables | null {
@@ -134,6 +136,15 @@ function mapBytes(path: string): number {
 async function causeOf(error: unknown): Promise<unknown> {
   const commitError = (error as { commitError?: Promise<unknown> }).commitError;
   return commitError ? commitError.then(() => error).catch((cause: unknown) => cause) : error;
+}
+
+/** File pages mapped by this process, in bytes (proc(5), statm: shared); 0 where there is no /proc. */
+function mappedBytes(): number {
+  try {
+    return Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[2]) * 4096;
+  } catch {
+    return 0;
+  }
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
