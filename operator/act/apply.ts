@@ -1,6 +1,6 @@
 // Server-side apply of what the builders want, without asking the API server again for what stands already.
 import type { Manifest } from '../desired/settings.ts';
-import type { AnyObject, ResourceType } from '../runtime/objects.ts';
+import type { AnyObject, Ref, ResourceType } from '../runtime/objects.ts';
 import type { KubeApi } from '../runtime/transport.ts';
 
 /** What was applied is applied again after this long, so that a field somebody changed comes back. */
@@ -24,5 +24,14 @@ export class Applier {
     if (exists && before?.text === text && this.#now() - before.at < TRUST_MS) return;
     await this.#api.apply(type, manifest as unknown as AnyObject);
     this.#applied.set(key, { text, at: this.#now() });
+  }
+
+  /** Deletes what is not wanted, if it is there. */
+  async remove(type: ResourceType, ref: Ref): Promise<void> {
+    const key = `${type.plural}/${ref.namespace}/${ref.name}`;
+    const before = this.#applied.get(key);
+    if (before?.text === '' && this.#now() - before.at < TRUST_MS) return;
+    await this.#api.delete(type, ref);
+    this.#applied.set(key, { text: '', at: this.#now() });
   }
 }

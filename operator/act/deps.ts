@@ -1,9 +1,8 @@
 // What reconciles work with. One object, made in main.ts.
-import type { Bus } from '../../mta/bus/client.ts';
 import type { ConditionType, Reason } from '../../resources/reasons.ts';
 import type { Installation } from '../desired/settings.ts';
 import type { StreamProfile } from '../nats/configs.ts';
-import type { FleetStore } from '../nats/fleet-store.ts';
+import type { BusState } from '../nats/link.ts';
 import type { Caches } from '../observe/caches.ts';
 import type { RecordWatcher } from '../observe/dns.ts';
 import type { AskStatement } from '../observe/statement.ts';
@@ -12,10 +11,7 @@ import type { KubeApi } from '../runtime/transport.ts';
 import type { Applier } from './apply.ts';
 import type { Findings } from './findings.ts';
 
-/** NATS as far as it is connected and proven durable. */
-export type BusState =
-  | { readonly kind: 'Up'; readonly bus: Bus; readonly store: FleetStore }
-  | { readonly kind: 'Down'; readonly obstacle: string };
+export type { BusState };
 
 export interface EventNote {
   readonly type: 'Normal' | 'Warning';
@@ -39,6 +35,8 @@ export interface Deps {
   /** The key under which ingress opens DKIM keys. */
   readonly sealingKey: Uint8Array;
   readonly now: () => number;
-  /** Has the reporting reconcile of a resource run again. */
-  readonly wakeReport: (kind: 'SendingPool' | 'IPPool' | 'SendingDomain', key: Key) => void;
+  /** Has the reporting reconcile of a resource run again, after the fleet reconcile has found something. */
+  readonly wakeReport: (kind: 'SendingPool' | 'IPPool', key: Key) => void;
+  /** Has the fleet reconcile of a resource run, after its spec has changed. */
+  readonly wakeFleet: (kind: 'SendingPool' | 'IPPool', key: Key) => void;
 }

@@ -15,6 +15,9 @@ export type NatsFinding =
   | { readonly kind: 'Failed'; readonly message: string };
 
 export interface PoolFindings {
+  /** When it was seen, ms since the epoch, and of which generation of the resource. */
+  readonly at: number;
+  readonly generation: number | undefined;
   readonly nats: NatsFinding;
   /** Why the spec that is wanted is not in force. */
   readonly problem: Problem | null;

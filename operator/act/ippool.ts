@@ -33,6 +33,7 @@ export async function reconcileIPPool(deps: Deps, key: Key): Promise<Result> {
       exists !== undefined,
     );
   }
+  if (!deps.findings.ipPools.has(key)) deps.wakeFleet('IPPool', key);
   await writeStatus(deps, 'IPPool', object, statusOf(deps, object, usedBy));
   return { requeueAfterSeconds: 60 };
 }

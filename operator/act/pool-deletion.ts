@@ -14,6 +14,7 @@ import type { PoolWorld } from '../observe/world.ts';
 import { refOf, TYPES } from '../runtime/objects.ts';
 import type { BusState, Deps } from './deps.ts';
 import { markUsed, settleVolume } from './remove-pod.ts';
+import { scaleStatefulSet } from './scale.ts';
 
 interface Stage {
   readonly snapshot: PoolSnapshot;
@@ -76,7 +77,7 @@ async function removeStatefulSet(deps: Deps, world: PoolWorld): Promise<void> {
   const { uid, resourceVersion, replicas } = statefulSetView(live);
   if (uid !== world.statefulSet?.uid) return;
   if (replicas > 0) {
-    await deps.api.scale(TYPES.statefulSets, { ...ref, uid, resourceVersion }, 0);
+    await scaleStatefulSet(deps.api, { ...ref, uid, resourceVersion }, 0);
     await settleVolumes(deps, world);
   } else if (world.pods.length === 0)
     await deps.api.delete(TYPES.statefulSets, ref, { uid, resourceVersion });

@@ -86,7 +86,7 @@ class PoolPass {
       progress: [],
     };
     const { problem } = this.#desired();
-    return { ...nothing, ...this.#before, problem, nats: { kind: 'Unavailable', message } };
+    return { ...nothing, ...this.#before, ...this.#stamp(), problem, nats: { kind: 'Unavailable', message } };
   }
 
   async run(up: Up): Promise<PoolFindings> {
@@ -100,6 +100,10 @@ class PoolPass {
       } as const;
       return failed;
     }
+  }
+
+  #stamp() {
+    return { at: this.#deps.now(), generation: this.#object.metadata.generation };
   }
 
   /** The resource as it is wanted, or why it is not valid. */
@@ -116,7 +120,13 @@ class PoolPass {
     const stored = await up.store.read<Assignment>(assignmentKey(this.#poolKey));
     const streams = await readStreams(manager, this.#poolKey, snapshot?.shards ?? 0);
     const world = await this.#world(snapshot, stored.value);
-    const seen = { nats: { kind: 'Written' }, problem, readings: world.readings, streams } as const;
+    const seen = {
+      ...this.#stamp(),
+      nats: { kind: 'Written' },
+      problem,
+      readings: world.readings,
+      streams,
+    } as const;
     if (this.#object.metadata.deletionTimestamp) {
       const deletion = snapshot
         ? await advanceDeletion(this.#deps, up, manager, world, { snapshot, stored, streams })

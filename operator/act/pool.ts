@@ -19,7 +19,10 @@ import { type AnyObject, type Key, keyOf, refOf, TYPES } from '../runtime/object
 import type { Deps } from './deps.ts';
 import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
 import { writeStatus } from './report.ts';
+import { scaleStatefulSet } from './scale.ts';
 import { growVolumes, templateSize } from './volumes.ts';
+
+const STALE_MS = 20_000;
 
 export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   const cached = deps.caches.sendingPools.get(key);
@@ -36,8 +39,17 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
     await holdByFinalizer(deps, 'SendingPool', object);
     await applyObjects(deps, pool, world);
   }
+  wakeFleet(deps, object);
   await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem));
   return { requeueAfterSeconds: 60 };
+}
+
+/** A changed spec, or findings that nobody renews (a new term as leader): the other half has to look. */
+function wakeFleet(deps: Deps, { metadata }: AnyObject): void {
+  const key = keyOf(metadata);
+  const found = deps.findings.pools.get(key);
+  const stale = !found || found.generation !== metadata.generation || deps.now() - found.at > STALE_MS;
+  if (stale) deps.wakeFleet('SendingPool', key);
 }
 
 /** An invalid spec asks for nothing: what runs stays as it is. */
@@ -52,13 +64,13 @@ function worldOf(deps: Deps, key: Key, pool: SendingPool | null): PoolWorld {
 }
 
 async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Promise<void> {
-  const { applier, api, installation } = deps;
+  const { applier, installation } = deps;
   const { namespace, name } = pool.metadata;
   const ref = { namespace, name: deliveryName(name) };
   await applier.apply(TYPES.services, buildDeliveryService(pool));
   const pdb = buildDeliveryPdb(pool);
   if (pdb) await applier.apply(TYPES.podDisruptionBudgets, pdb);
-  else await api.delete(TYPES.podDisruptionBudgets, ref);
+  else await applier.remove(TYPES.podDisruptionBudgets, ref);
   const set = world.statefulSet;
   if (set?.deleting || (!set && pool.spec.replicas === 0)) return;
   const size = templateSize(deps.caches.statefulSets.get(keyOf(ref)));
@@ -74,7 +86,7 @@ async function scaleUp({ api }: Deps, world: PoolWorld): Promise<void> {
   if (!set || set.replicas >= world.desiredReplicas) return;
   const { namespace = '' } = refOf(world.pool);
   const { name, uid, resourceVersion } = set;
-  await api.scale(TYPES.statefulSets, { namespace, name, uid, resourceVersion }, world.desiredReplicas);
+  await scaleStatefulSet(api, { namespace, name, uid, resourceVersion }, world.desiredReplicas);
 }
 
 /** @returns true: nothing is left and the finalizer is off. */

@@ -11,6 +11,7 @@ import { statefulSetView } from '../observe/views.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import { refOf, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
+import { scaleStatefulSet } from './scale.ts';
 
 type Leave = Extract<DrainVerdict, { kind: 'Leave' }>;
 
@@ -29,13 +30,12 @@ export async function removePod(
   const set = live.statefulSet;
   if (refusal || !set) return refusal;
   const { namespace } = refOf(seen.pool);
-  const precondition = {
-    namespace: namespace ?? '',
-    name: set.name,
-    uid: set.uid,
-    resourceVersion: set.resourceVersion,
-  };
-  await deps.api.scale(TYPES.statefulSets, precondition, set.replicas - 1);
+  const { name, uid, resourceVersion } = set;
+  await scaleStatefulSet(
+    deps.api,
+    { namespace: namespace ?? '', name, uid, resourceVersion },
+    set.replicas - 1,
+  );
   return null;
 }
 

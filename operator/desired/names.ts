@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { API_VERSION } from '../../resources/kinds.ts';
 import type { ObjectMeta } from '../observe/resources.ts';
 
-export const FIELD_MANAGER = 'postfleet-operator';
 /** Held on every SendingPool and IPPool until what it stands for is cleared away. */
 export const FINALIZER = 'postfleet.io/cleanup';
 
@@ -25,17 +24,17 @@ export const SPOOL_VOLUME = 'spool';
 export const deliveryName = (pool: string): string => `${pool}-delivery`;
 export const egressName = (ipPool: string): string => `${ipPool}-egress`;
 export const dkimSecretName = (domain: string, selector: string): string => `${domain}-dkim-${selector}`;
-export const SEALING_SECRET = 'postfleet-dkim-sealing';
+
+export const DELIVERY_LABELS = { [LABELS.name]: 'postfleet', [LABELS.component]: 'delivery' } as const;
+export const EGRESS_LABELS = { [LABELS.name]: 'postfleet', [LABELS.component]: 'egress' } as const;
 
 export const deliverySelector = (pool: string): Record<string, string> => ({
-  [LABELS.name]: 'postfleet',
-  [LABELS.component]: 'delivery',
+  ...DELIVERY_LABELS,
   [LABELS.pool]: pool,
 });
 
 export const egressSelector = (ipPool: string): Record<string, string> => ({
-  [LABELS.name]: 'postfleet',
-  [LABELS.component]: 'egress',
+  ...EGRESS_LABELS,
   [LABELS.ipPool]: ipPool,
 });
 
