@@ -23,7 +23,7 @@ export const systemClock: Clock = {
 
 /** Resolves after `ms`, or as soon as `signal` aborts. Never rejects: the caller looks at the signal. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return Promise.resolve();
+  if (ms <= 0 || signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const finish = () => {
       cancel();

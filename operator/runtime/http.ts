@@ -59,6 +59,7 @@ async function once(
   try {
     const answer = await open(connection, { ...call, signal });
     const text = await answer.body.text().catch((cause) => fail(call, cause));
+    await released();
     return text === '' ? null : JSON.parse(text);
   } finally {
     cancel();
@@ -73,12 +74,16 @@ export async function open(connection: Connection, call: Call): Promise<Answer> 
   let answer = await send(connection, call, false);
   if (answer.statusCode === 401) {
     await answer.body.dump();
+    await released();
     answer = await send(connection, call, true);
   }
   if (answer.statusCode < 400) return answer;
   const text = await answer.body.text().catch((cause) => fail(call, cause));
   throw ApiError.parse(answer.statusCode, text, answer.headers['retry-after']?.toString());
 }
+
+/** undici frees a connection one turn after the body's end; a request sent before that would open another. */
+const released = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function send(connection: Connection, call: Call, renew: boolean): Promise<Answer> {
   const { dispatcher, headers } = await connection.access(renew).catch((cause) => fail(call, cause));
