@@ -1,0 +1,72 @@
+// A mail exchanger: a listener on its address that gives each connection a session.
+import { createServer, type Server, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { Behaviour, TlsKind } from './behaviour.ts';
+import type { Recorder } from './recorder.ts';
+import type { Sightings } from './sightings.ts';
+import { SmtpSession } from './smtp_session.ts';
+
+export interface MxOptions {
+  readonly hostname: string;
+  readonly address: string;
+  readonly port: number;
+  readonly behaviour: Behaviour;
+  readonly certificate: (kind: TlsKind) => SecureContext | null;
+  readonly recorder: Recorder;
+  readonly sightings: Sightings;
+}
+
+export class MailExchanger {
+  behaviour: Behaviour;
+  /** Most connections open at one time since the start, by source. */
+  readonly peak = new Map<string, number>();
+  readonly #options: MxOptions;
+  readonly #server: Server;
+  readonly #open = new Map<Socket, string>();
+
+  constructor(options: MxOptions) {
+    this.#options = options;
+    this.behaviour = options.behaviour;
+    this.#server = createServer({ noDelay: true }, (socket) => void this.#serve(socket));
+  }
+
+  get hostname(): string {
+    return this.#options.hostname;
+  }
+
+  listen(): Promise<void> {
+    const { address, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject).listen({ host: address, port, exclusive: true }, resolve);
+    });
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    socket.on('error', () => {});
+    this.#count(socket);
+    if (this.#open.size > (this.behaviour.maxConnections ?? Number.POSITIVE_INFINITY)) {
+      socket.end('421 4.7.0 too many connections\r\n');
+      return;
+    }
+    const { certificate, ...rest } = this.#options;
+    const session = new SmtpSession(socket, {
+      ...rest,
+      behaviour: () => this.behaviour,
+      context: () => certificate(this.behaviour.tls ?? 'good'),
+    });
+    await session.run();
+  }
+
+  #count(socket: Socket): void {
+    const source = socket.remoteAddress ?? '';
+    this.#open.set(socket, source);
+    socket.once('close', () => this.#open.delete(socket));
+    const now = [...this.#open.values()].filter((one) => one === source).length;
+    this.peak.set(source, Math.max(now, this.peak.get(source) ?? 0));
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#open.keys()) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
