@@ -41,6 +41,14 @@ const found = (...data: string[]) => ({
   records: data.map((each) => ({ type: 'A', data: each })),
 });
 
+const wrongId: Reply = {
+  answers: [a('x.test', '192.0.2.66')],
+  spoil: (packet) => {
+    packet.writeUInt16BE(packet.readUInt16BE(0) ^ 1, 0);
+    return packet;
+  },
+};
+
 test('records of every type that is asked for', async () => {
   const answers: { [type: string]: Record[] } = {
     A: [a('x.test', '192.0.2.1'), a('x.test', '192.0.2.2')],
@@ -113,13 +121,6 @@ test('an answer that is cut off is asked for again over TCP', async () => {
 });
 
 test('answers with a wrong id, or to another question, are ignored; the right one behind them counts', async () => {
-  const wrongId: Reply = {
-    answers: [a('x.test', '192.0.2.66')],
-    spoil: (packet) => {
-      packet.writeUInt16BE(packet.readUInt16BE(0) ^ 1, 0);
-      return packet;
-    },
-  };
   const otherQuestion: Reply = {
     answers: [a('x.test', '192.0.2.67')],
     spoil: (packet) => {
@@ -137,15 +138,7 @@ test('answers with a wrong id, or to another question, are ignored; the right on
 });
 
 test('a wrong id alone is no answer: timeout', async () => {
-  const { resolver } = await resolverOn(
-    () => [
-      {
-        answers: [a('x.test', '192.0.2.66')],
-        spoil: (packet) => (packet.writeUInt16BE(packet.readUInt16BE(0) ^ 1, 0), packet),
-      },
-    ],
-    { timeoutMs: 150 },
-  );
+  const { resolver } = await resolverOn(() => [wrongId], { timeoutMs: 150 });
   expect(await resolver.query('x.test', 'A')).toMatchObject({
     kind: 'temporary',
     reason: expect.stringContaining('no answer in time'),

@@ -24,15 +24,20 @@ export interface Circumstances {
 export function applyChange(draft: Draft, change: SpoolChange, at: Circumstances): void {
   switch (change.kind) {
     case 'put':
-      return put(draft, change.parcel, at);
+      put(draft, change.parcel, at);
+      break;
     case 'update':
-      return update(draft, change.hopId, change.index, change.recipient);
+      update(draft, change.hopId, change.index, change.recipient);
+      break;
     case 'remove':
-      return remove(draft, change.hopId, change.index, at);
+      remove(draft, change.hopId, change.index, at);
+      break;
     case 'moving':
-      return setMoving(draft, change.hopId, change.to);
+      setMoving(draft, change.hopId, change.to);
+      break;
     case 'finished':
-      return remember(draft, change.hopId, change.at, at);
+      remember(draft, change.hopId, change.at, at);
+      break;
   }
 }
 
@@ -50,7 +55,10 @@ function put(draft: Draft, parcel: Parcel, at: Circumstances): void {
   if (standingOf(draft, parcel.hopId, at) !== null) return;
   const { message, recipients, ...header } = parcel;
   const { hopId } = header;
-  if (recipients.length === 0) return remember(draft, hopId, at.now, at);
+  if (recipients.length === 0) {
+    remember(draft, hopId, at.now, at);
+    return;
+  }
   const held: HeldParcel = { header, messageBytes: message.length, moving: null };
   const body = bodyKey(draft.totals.nextBody);
   writeParcel(draft, { v: 1, held, body, total: recipients.length, left: recipients.length });
@@ -80,10 +88,16 @@ function remove(draft: Draft, hopId: HopId, index: number, at: Circumstances): v
   draft.set('parcels', entryKey(hopId, index), null);
   if (!record.held.moving) draft.set('due', dueKey(entry.dueAt, hopId, index), null);
   draft.count({ entries: -1 });
-  if (record.left > 1) return writeParcel(draft, { ...record, left: record.left - 1 });
+  if (record.left > 1) writeParcel(draft, { ...record, left: record.left - 1 });
+  else finish(draft, record, at);
+}
+
+/** The last recipient is final: the message goes, its hop id is remembered. */
+function finish(draft: Draft, record: ParcelRecord, at: Circumstances): void {
+  const { hopId, acceptedAt } = record.held.header;
   draft.set('parcels', hopId, null);
   draft.set('bodies', record.body, null);
-  draft.set('accepted', acceptedKey(record.held.header.acceptedAt, hopId), null);
+  draft.set('accepted', acceptedKey(acceptedAt, hopId), null);
   draft.count({ parcels: -1, bytes: -record.held.messageBytes });
   remember(draft, hopId, at.now, at);
 }

@@ -1,5 +1,5 @@
 // The memory of finished hop ids, by the stretch of time they finished in (see record.ts), and its forgetting.
-import { MEMORY_MS, STRETCH_MS, stretchOf } from './record.ts';
+import { MEMORY_MS, stretchOf } from './record.ts';
 import type { Store } from './store.ts';
 
 const STEP = 1000;
@@ -22,7 +22,7 @@ export class FinishedMemory {
 
   /** Keys of the next step of forgetting: of stretches that ended more than 24 h before `now`. */
   expired(now: number): readonly string[] {
-    const firstKept = stretchOf(now - MEMORY_MS - STRETCH_MS + 1);
+    const firstKept = stretchOf(now - MEMORY_MS);
     const keys: string[] = [];
     for (const key of this.#store.keys('finished', '0', firstKept)) {
       keys.push(key);

@@ -191,11 +191,15 @@ export class LmdbSpool implements Spool {
     for (const change of changes) applyChange(draft, change, at);
   }
 
-  /** Whether the changes take space. Throws when they do and there is none left for parcels. */
+  /** Whether the changes take space: parcels that are new do. Throws when there is none left for them. */
   #takeRoom(changes: readonly SpoolChange[]): boolean {
-    const bytes = changes.reduce((sum, change) => sum + (change.kind === 'put' ? putBytes(change) : 0), 0);
+    const bytes = changes.reduce((sum, change) => sum + this.#newBytes(change), 0);
     if (bytes > 0) this.#room.take(bytes);
     return bytes > 0;
+  }
+
+  #newBytes(change: SpoolChange): number {
+    return change.kind === 'put' && this.knows(change.parcel.hopId) === null ? putBytes(change) : 0;
   }
 
   #flushNotes(): void {
