@@ -11,6 +11,7 @@ import { isExisting, openCluster } from './index.ts';
 import { ctr } from './node.ts';
 import { placeOf } from './place.ts';
 import { members } from './system/cgroups.ts';
+import { until } from './system/until.ts';
 
 const NAME = 'cluster-test';
 const SENDING = '198.51.100.10';
@@ -235,9 +236,12 @@ describeLocal('a local cluster', () => {
     const [address] = (await kubectl(['get', 'service', 'nats', '-o', 'jsonpath={.spec.clusterIP}'])).split(
       '\n',
     );
-    const caller = cluster.runInNode(1, [process.execPath, '-e', greeting(address ?? '', 4222)]);
-    const [heard] = caller.stdout ? await once(caller.stdout, 'data') : [];
-    expect(String(heard)).toBe('INFO {\n');
+    // kube-proxy of the other node learns of the endpoint a moment after the pod is ready.
+    await until('the greeting of the other node', async () => {
+      const caller = cluster.runInNode(1, [process.execPath, '-e', greeting(address ?? '', 4222)]);
+      const [heard] = caller.stdout ? await once(caller.stdout, 'data') : [];
+      return String(heard) === 'INFO {\n';
+    });
     await kubectl(['delete', 'statefulset', 'nats', '--cascade=foreground']);
     await kubectl(['wait', '--for=delete', 'persistentvolume', '--all', '--timeout=60s']);
     expect(cluster.leftovers()).not.toEqual([]);

@@ -76,7 +76,8 @@ export function leftovers(place: Place): string[] {
 /** Ends and removes everything. Killing is enough: nothing in here outlives the cluster. */
 export async function clear(place: Place): Promise<void> {
   await until('the end of all processes', async () => killAll(place), { seconds: 30 });
-  for (const path of mountsOf(place)) await run('umount', ['--lazy', path]);
+  // Some go away by themselves when their namespace ends; those that stay are told below.
+  for (const path of mountsOf(place)) await run('umount', ['--lazy', path]).catch(() => {});
   await removeNetwork(place);
   await until('the removal of all cgroups', async () => {
     removeCgroup(place.cgroup);
