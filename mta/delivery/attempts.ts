@@ -98,8 +98,9 @@ export class Attempts {
     const held = hand.get(task.hopId);
     if (held) held.attempting = true;
     this.#inFlight++;
+    let again = false;
     try {
-      await this.#attempt(task);
+      again = (await this.#attempt(task)) === 'again';
     } catch (error) {
       log.error(
         { hopId: task.hopId, err: error },
@@ -108,17 +109,19 @@ export class Attempts {
     } finally {
       this.#inFlight--;
       if (held) held.attempting = false;
-      busy.delete(task.hopId, task.indexes);
+      if (!again) busy.delete(task.hopId, task.indexes);
       scheduler.done(task.site, clock.now());
+      if (again) scheduler.offer(task, 1);
       this.#parts.ended();
       this.pump();
     }
   }
 
-  async #attempt(task: Task): Promise<void> {
+  /** `again`: there was no connection to be had; nothing has changed, and the task goes back into the queue. */
+  async #attempt(task: Task): Promise<'again' | undefined> {
     const { suppression, settler } = this.#parts;
     const loaded = this.#load(task);
-    if (!loaded) return;
+    if (!loaded) return undefined;
     const { header, recipients } = loaded;
     const suppressed = await suppression
       .check(
@@ -126,14 +129,19 @@ export class Attempts {
         recipients.map(({ recipient }) => recipient.address),
       )
       .catch(() => null);
-    if (!suppressed) return this.#putAside(task.hopId);
+    if (!suppressed) {
+      await this.#putAside(task.hopId);
+      return undefined;
+    }
     const open = recipients.filter((_, at) => !suppressed[at]);
     const settled: Settled[] = recipients
       .filter((_, at) => suppressed[at])
       .map(({ index, recipient }) => ({ index, recipient, fate: { kind: 'suppressed' } }));
     if (open.length) settled.push(...(await this.#send(task, loaded, open)));
-    if (this.#stopped && settled.every(({ fate }) => fate.kind === 'waits' && !fate.counted)) return;
+    if (settled.every(({ fate }) => fate.kind === 'waits' && !fate.counted))
+      return this.#stopped ? undefined : 'again';
     await settler.settle(task.hopId, header, settled);
+    return undefined;
   }
 
   async #send(task: Task, loaded: Loaded, open: Loaded['recipients']): Promise<Settled[]> {

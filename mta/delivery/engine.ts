@@ -51,8 +51,9 @@ export interface EngineParts {
 const MOST_PARCELS = 512;
 const MOST_BYTES = 96 * 1024 * 1024;
 /** How long a parcel may wait in memory for its turn before it goes to the spool. */
-const FAST_WAIT_MS = 2000;
+const FAST_WAIT_MS = 5000;
 const TICK_MS = 250;
+const NEARLY_EMPTY = 30;
 /** Well within ack_wait (30 s). */
 const REFRESH_MS = 10_000;
 
@@ -76,6 +77,7 @@ export class Engine {
   readonly #timers: NodeJS.Timeout[] = [];
   #duties: Duties;
   #stopped = false;
+  #ended = false;
   #refreshed = 0;
   #spoolFailure: string | null = null;
 
@@ -116,7 +118,7 @@ export class Engine {
       sender: parts.sender,
       suppression: this.#suppression,
       observe: tally.attempted,
-      ended: () => this.#feed.fill(),
+      ended: () => this.#refill(),
     });
     const pump = () => this.#attempts.pump();
     this.#intake = new Intake({
@@ -180,6 +182,8 @@ export class Engine {
     this.#feed.paused = handOver || this.#stopped;
     if (handOver)
       for (const task of this.#scheduler.withdraw(() => true)) this.#busy.delete(task.hopId, task.indexes);
+    // Idle connections would keep the peers from theirs.
+    if (handOver) this.#parts.sender.rest();
     if (this.#handover.all !== handOver) this.#handover.all = handOver;
   }
 
@@ -219,6 +223,7 @@ export class Engine {
     this.#acknowledger.stop();
     this.#suppression.stop();
     for (const held of this.hand.values()) if (held.parcel) held.message.nak();
+    this.#ended = true;
   }
 
   #tick(): void {
@@ -232,6 +237,11 @@ export class Engine {
     this.budget.poll();
     this.#feed.fill();
     this.#attempts.pump();
+  }
+
+  /** The tick fills the window; only a window that runs empty is filled in between. */
+  #refill(): void {
+    if (this.#scheduler.queued < NEARLY_EMPTY) this.#feed.fill();
   }
 
   #lookAtSpool(): void {
@@ -277,17 +287,23 @@ export class Engine {
   }
 
   #observe(): void {
-    const { spool, clock } = this.#parts;
+    const { clock } = this.#parts;
+    let last = this.#parts.spool.stats();
+    // A scrape may still come when the spool has been closed.
+    const stats = () => {
+      if (!this.#ended) last = this.#parts.spool.stats();
+      return last;
+    };
     const age = (acceptedAt: number | null) =>
       acceptedAt === null ? 0 : Math.max(0, (clock.now() - acceptedAt) / 1000);
     const { sender } = this.#parts;
     this.metrics.observe({
-      queueRecipients: () => spool.stats().entries,
-      oldestAgeSeconds: () => age(spool.stats().oldestAcceptedAt),
+      queueRecipients: () => stats().entries,
+      oldestAgeSeconds: () => age(stats().oldestAcceptedAt),
       inFlight: () => this.#attempts.inFlight,
       inHand: () => this.hand.size,
-      spoolBytes: () => spool.stats().bytes,
-      spoolFreeBytes: () => spool.stats().freeBytes,
+      spoolBytes: () => stats().bytes,
+      spoolFreeBytes: () => stats().freeBytes,
       connections: () => sender.connections(),
     });
   }

@@ -1,6 +1,7 @@
 // What delivery's integration tests run against: nats-server, egress on loopback, SMTP servers that behave as told.
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
@@ -20,6 +21,7 @@ import {
   mailStream,
   mailSubject,
   poolKey,
+  TRANSFER_CLASS,
 } from '../bus/names.ts';
 import type { Assignment } from '../bus/snapshot.ts';
 import type { MxResult } from '../dns/mx.ts';
@@ -53,6 +55,8 @@ export interface Mail {
 export interface Sink {
   readonly mails: Mail[];
   connections: number;
+  /** Cuts its connections. */
+  cut(): void;
   stop(): Promise<void>;
 }
 export interface Pod extends Role {
@@ -61,6 +65,8 @@ export interface Pod extends Role {
   readonly readiness: Readiness;
   readonly registry: Registry;
   metric(name: string, labels?: Record<string, string>): Promise<number>;
+  /** Ends it as a kill would: nothing more reaches NATS, what is only in memory is lost, the volume stays. */
+  crash(): Promise<void>;
 }
 export type Behaviour = Partial<Pick<SMTPServerOptions, 'onConnect' | 'onRcptTo' | 'onMailFrom' | 'onData'>>;
 
@@ -134,7 +140,11 @@ export class Fixture {
         .filter((value) => Object.entries(labels).every(([key, wanted]) => value.labels[key] === wanted))
         .reduce((sum, { value }) => sum + value, 0);
     };
-    const pod: Pod = Object.assign(role, { name, uid, readiness, registry, metric });
+    const crash = async () => {
+      await (await bus).nc.close();
+      await pod.stop(0);
+    };
+    const pod: Pod = Object.assign(role, { name, uid, readiness, registry, metric, crash });
     const stop = role.stop.bind(role);
     pod.stop = async (graceMs) => {
       this.#pods = this.#pods.filter((one) => one !== pod);
@@ -195,7 +205,8 @@ export class Fixture {
   /** An SMTP server that is the MX of `domain`. */
   async sink(domain: string, behaviour: Behaviour = {}, at?: string): Promise<Sink> {
     const host = at ?? `127.0.0.${this.#hosts++}`;
-    const sink: Sink = { mails: [], connections: 0, stop: async () => {} };
+    const sink: Sink = { mails: [], connections: 0, cut: () => {}, stop: async () => {} };
+    const sockets = new Set<Socket>();
     const server = new SMTPServer({
       authOptional: true,
       disabledCommands: ['AUTH', 'STARTTLS'],
@@ -221,8 +232,19 @@ export class Fixture {
       ...behaviour,
     });
     server.on('error', () => {});
+    server.server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
+    sink.cut = () => {
+      for (const socket of sockets) socket.destroy();
+    };
     await new Promise<void>((resolve) => server.listen(this.smtpPort, host, resolve));
-    sink.stop = () => new Promise<void>((resolve) => server.close(() => resolve()));
+    sink.stop = () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      sink.cut();
+      return closed;
+    };
     this.#sinks.push(sink);
     this.mx.set(domain, { kind: 'hosts', hosts: [{ preference: 10, host }] });
     return sink;
@@ -270,13 +292,17 @@ export class Fixture {
     this.suppression.down = false;
     this.suppression.addresses.clear();
     this.mx.clear();
-    const manager = await this.bus.manager();
-    for (const stream of [BOUNCE_STREAM, mailStream(KEY, 0), mailStream(KEY, 1)]) {
-      await manager.streams.update(stream, {}).catch(() => {});
-      const info = await manager.streams.info(stream);
-      for (let seq = info.state.first_seq; info.state.messages > 0 && seq <= info.state.last_seq; seq++)
-        await manager.streams.deleteMessage(stream, seq).catch(() => {});
-    }
+    while ((await this.stored()) > 0) await this.#takeAll();
+  }
+
+  /** Takes what a test has left in the streams; what a dead pod had pulled comes back after ack_wait. */
+  async #takeAll(): Promise<void> {
+    for (let shard = 0; shard < SHARDS; shard++)
+      for (const name of [...CLASSES.map((one) => one.name), TRANSFER_CLASS]) {
+        const consumer = await this.bus.js.consumers.get(mailStream(KEY, shard), name);
+        for await (const message of await consumer.fetch({ max_messages: 100, expires: 1000 }))
+          await message.ackAck();
+      }
   }
 
   async stop(): Promise<void> {

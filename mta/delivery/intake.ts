@@ -13,7 +13,7 @@ import type { Settler } from './settle.ts';
 /** Most recipients in one SMTP transaction (RFC 5321 §4.5.3.1.8 promises that servers take 100). */
 export const MOST_RECIPIENTS = 100;
 /** How deep a site's queue may be for a parcel still to wait for it in memory. */
-const FAST_QUEUE = 40;
+const FAST_QUEUE = 300;
 /** A parcel that decodes nowhere is shown again after this long: a newer pod may know its form. */
 const UNREADABLE_RETRY_MS = 60_000;
 

@@ -91,6 +91,8 @@ export interface Sender {
   ): Promise<AttemptResult>;
   /** Ends sessions before their final dot; resolves when those past it have ended or `graceMs` is over. */
   stop(graceMs: number): Promise<void>;
+  /** Ends idle connections. */
+  rest(): void;
   /** The open connections. */
   connections(): Iterable<{ readonly provider: string; readonly source: string }>;
 }

@@ -44,6 +44,8 @@ export class EgressSender implements Sender {
   readonly pool: SessionPool;
   readonly #brokenTls = new Map<string, number>();
   readonly #unreachable = new Map<string, number>();
+  /** Until when an address is known to have no room at a provider. */
+  readonly #full = new Map<string, number>();
   readonly #running = new Set<Promise<unknown>>();
   #stopping = false;
 
@@ -83,6 +85,10 @@ export class EgressSender implements Sender {
     this.#parts.tunnels.close();
   }
 
+  rest(): void {
+    this.pool.endIdle();
+  }
+
   connections(): Iterable<Session> {
     return this.pool.open();
   }
@@ -95,6 +101,8 @@ export class EgressSender implements Sender {
   ): Promise<AttemptResult> {
     const { addresses: own, leases, random } = this.#parts;
     const sources = rankSources(own(), leases(), sticky, random);
+    const reused = await this.#overIdle(task, parcel, addresses, sticky, sources);
+    if (reused) return reused;
     let verdict: Verdict = wait(WAIT.noAddress, 'no address of the IP pool is held by an egress pod');
     const failedFrom = new Set<number>();
     for (const source of sources) {
@@ -113,6 +121,28 @@ export class EgressSender implements Sender {
     return all(task, addresses, verdict);
   }
 
+  /**
+   * An open connection is taken before a new one is asked for, from whichever address: the weights hold where connections are
+   * opened. What must return from its address takes only that one's. Null: there is none, or the host had closed it.
+   */
+  async #overIdle(
+    task: Task,
+    parcel: Omit<Parcel, 'recipients'>,
+    addresses: readonly string[],
+    sticky: string | null,
+    sources: readonly Source[],
+  ): Promise<AttemptResult | null> {
+    const bound = sources.find(({ address }) => address === sticky);
+    for (const { address } of bound ? [bound] : sources) {
+      const idle = this.pool.take(task.site, address, addresses.length);
+      if (!idle) continue;
+      const result = await this.#transact(task, idle, parcel, addresses);
+      // A host may close an idle connection at any time; nothing was sent, so a fresh one is asked for.
+      if (!result.verdicts.every(({ kind }) => kind === 'failed')) return result;
+    }
+    return null;
+  }
+
   async #try(
     task: Task,
     parcel: Omit<Parcel, 'recipients'>,
@@ -120,12 +150,9 @@ export class EgressSender implements Sender {
     source: Source,
     host: string,
   ): Promise<Try> {
-    const idle = this.pool.take(task.site, source.address, addresses.length);
-    if (idle) {
-      const result = await this.#transact(task, idle, parcel, addresses);
-      // A host may close an idle connection at any time; nothing was sent, so a fresh one is asked for.
-      if (!result.verdicts.every(({ kind }) => kind === 'failed')) return { kind: 'done', result };
-    }
+    const full = this.#full.get(`${source.address} ${task.provider}`) ?? 0;
+    const left = full - this.#parts.clock.monotonic();
+    if (left > 0) return { kind: 'nextSource', verdict: wait(left / 1000, 'connection limit reached') };
     const session = await this.#connect(task, source, host);
     if (!(session instanceof Session)) return session;
     return this.#afterGreeting(await this.#transact(task, session, parcel, addresses));
@@ -170,7 +197,7 @@ export class EgressSender implements Sender {
       session.close();
       return { kind: 'nextHost', verdict: { kind: 'aborted' } };
     } catch (error) {
-      if (error instanceof TunnelRefused) return this.#refused(error, host);
+      if (error instanceof TunnelRefused) return this.#refused(error, task, source, host);
       if (error instanceof SessionFailed) return this.#notGreeted(error, host);
       throw error;
     }
@@ -208,11 +235,14 @@ export class EgressSender implements Sender {
     return { kind: 'nextHost', verdict };
   }
 
-  #refused(error: TunnelRefused, host: string): Try {
+  #refused(error: TunnelRefused, task: Task, source: Source, host: string): Try {
     const seconds = error.retryAfterSeconds;
     switch (error.reason) {
       case 'ConnectionLimit':
-        return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.limit, 'connection limit reached') };
+        return {
+          kind: 'nextSource',
+          verdict: wait(this.#makeRoom(task, source, seconds), 'connection limit reached'),
+        };
       case 'StaleEpoch':
         return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.epoch, error.message) };
       case 'ResolveFailed':
@@ -226,6 +256,17 @@ export class EgressSender implements Sender {
         this.#parts.log.warn({ reason: error.reason, err: error.cause, host }, 'egress did not connect');
         return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.holder, error.message) };
     }
+  }
+
+  /**
+   * An idle connection of ours to another site of the provider may hold the slot: one is ended. Returns when to ask again; until then
+   * nobody asks for this address and provider, for each refusal costs a handshake.
+   */
+  #makeRoom(task: Task, source: Source, seconds: number | null): number {
+    const waitSeconds = this.pool.endOneIdle(source.address, task.provider) ? 1 : (seconds ?? WAIT.limit);
+    if (this.#full.size > 10_000) this.#full.clear();
+    this.#full.set(`${source.address} ${task.provider}`, this.#parts.clock.monotonic() + waitSeconds * 1000);
+    return waitSeconds;
   }
 
   #avoid(host: string): void {

@@ -52,10 +52,27 @@ export class SessionPool {
     session.quit();
   }
 
-  /** Ends what is idle or before its final dot; what is past it goes on. */
-  abort(): void {
+  /** Ends every idle session. */
+  endIdle(): void {
     for (const sessions of this.#idle.values()) for (const session of sessions) this.discard(session);
     this.#idle.clear();
+  }
+
+  /** Ends one idle session from the address to the provider, if there is one. */
+  endOneIdle(source: string, provider: string): boolean {
+    for (const sessions of this.#idle.values()) {
+      const at = sessions.findIndex((one) => one.source === source && one.provider === provider);
+      const [session] = at < 0 ? [] : sessions.splice(at, 1);
+      if (!session) continue;
+      this.discard(session);
+      return true;
+    }
+    return false;
+  }
+
+  /** Ends what is idle or before its final dot; what is past it goes on. */
+  abort(): void {
+    this.endIdle();
     for (const session of this.#open) session.abort();
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sweeper = null;

@@ -1,6 +1,7 @@
 // The way out: HTTP CONNECT through the egress pod that holds the source address (mta/bus/connect.ts), over mutual TLS.
 import { Agent, type RequestOptions, request } from 'node:https';
 import type { Socket } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { CONNECT_HEADERS, CONNECT_REFUSALS, type ConnectRefusal } from '../bus/connect.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
 
@@ -47,6 +48,7 @@ export class Tunnels {
   readonly #agent = new Agent({ keepAlive: false, maxCachedSessions: 200 });
 
   readonly #port: number;
+  #context: { readonly cert: RequestOptions['cert']; readonly secure: SecureContext } | null = null;
 
   /** @param tls our certificate, and the check that the other end is egress; read at each connection. */
   constructor(tls: () => RequestOptions, port = SMTP_PORT) {
@@ -58,7 +60,7 @@ export class Tunnels {
   open(ask: TunnelRequest): Promise<Grant> {
     return new Promise((resolve, reject) => {
       const sent = request({
-        ...this.#tls(),
+        ...this.#options(),
         agent: this.#agent,
         method: 'CONNECT',
         host: ask.holder.host,
@@ -95,6 +97,14 @@ export class Tunnels {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** Parsing key and authorities is most of a handshake's cost: done once for each certificate. */
+  #options(): RequestOptions & { secureContext: SecureContext | undefined } {
+    const { cert, key, ca, ...rest } = this.#tls();
+    if (this.#context?.cert !== cert)
+      this.#context = { cert, secure: createSecureContext({ cert, key, ca }) };
+    return { ...rest, secureContext: this.#context?.secure };
   }
 }
 
