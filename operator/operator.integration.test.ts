@@ -1,0 +1,286 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+import { type ApiServer, startApiServer } from '../e2e/rig/apiserver.ts';
+import { type Nats, startNats, until } from '../e2e/rig/servers.ts';
+import {
+  assignmentKey,
+  domainSnapshotKey,
+  ipPoolSnapshotKey,
+  mailStream,
+  mailSubject,
+  poolKey,
+  poolSnapshotKey,
+} from '../mta/bus/names.ts';
+import { openKey } from '../mta/bus/seal.ts';
+import type { Assignment, DomainSnapshot, IPPoolSnapshot, PoolSnapshot } from '../mta/bus/snapshot.ts';
+import { Readiness } from '../process/health.ts';
+import { API_VERSION, type SendingPoolStatus } from '../resources/kinds.ts';
+import { Applier } from './act/apply.ts';
+import type { EventNote } from './act/deps.ts';
+import { noFindings } from './act/findings.ts';
+import { makeControllers } from './controllers.ts';
+import { installation } from './desired/samples.ts';
+import { linkNats, type NatsLink } from './nats/link.ts';
+import { orAbsent } from './observe/pool-world.ts';
+import { KINDS, type Kind } from './observe/types.ts';
+import { connectByKubeConfig } from './runtime/connection.ts';
+import { Manager } from './runtime/manager.ts';
+import { type AnyObject, TYPES } from './runtime/objects.ts';
+import { KubeApi } from './runtime/transport.ts';
+import { StandIn } from './stand-in.ts';
+import { cachesOf, makeWatches, reflectorsOf } from './watches.ts';
+
+const NAMESPACE = installation.namespace;
+const POOL = poolKey(`${NAMESPACE}/demo`);
+const sealingKey = randomBytes(32);
+const events: EventNote[] = [];
+
+let server: ApiServer;
+let nats: Nats;
+let api: KubeApi;
+let link: NatsLink;
+let manager: Manager;
+let world: StandIn;
+
+const named = (name: string) => ({ namespace: NAMESPACE, name });
+const apply = (kind: Kind, name: string, spec: object) =>
+  api.apply(KINDS[kind], { apiVersion: API_VERSION, kind, metadata: named(name), spec } as AnyObject, 'test');
+const store = () => {
+  const state = link.state();
+  if (state.kind === 'Down') throw new Error(state.obstacle);
+  return state.store;
+};
+const stored = async <T>(key: string): Promise<T | null> => (await store().read<T>(key)).value;
+const assignment = () => stored<Assignment>(assignmentKey(POOL));
+const poolStatus = async () =>
+  ((await api.get(KINDS.SendingPool, named('demo'))).status ?? {}) as Partial<SendingPoolStatus>;
+const readyOf = (status: { conditions?: readonly { type: string; status: string; reason: string }[] }) =>
+  status.conditions?.find(({ type }) => type === 'Ready');
+const replicas = async () =>
+  ((await api.get(TYPES.statefulSets, named('demo-delivery'))).spec as { replicas: number }).replicas;
+
+/** Plays the cluster until `check` holds; what it threw last is the failure. */
+async function eventually(what: string, check: () => Promise<void>): Promise<void> {
+  let last: unknown;
+  const holds = async () => {
+    await world.play();
+    try {
+      await check();
+      return true;
+    } catch (error) {
+      last = error;
+      return false;
+    }
+  };
+  await until(what, holds, 25_000).catch((error: Error) => {
+    throw last ?? error;
+  });
+}
+
+async function startServers(): Promise<void> {
+  [server, nats] = await Promise.all([startApiServer(), startNats()]);
+  const config = new KubeConfig();
+  config.loadFromFile(server.kubeconfigPath);
+  api = new KubeApi(connectByKubeConfig(config));
+  for (const file of (await readdir('crds')).filter((name) => name.endsWith('.yaml')))
+    await api.apply(TYPES.customResourceDefinitions, parse(await readFile(`crds/${file}`, 'utf8')));
+  for (const name of [NAMESPACE, installation.egressNamespace])
+    await api.apply(TYPES.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  await api.create(TYPES.nodes, { metadata: { name: 'node-a' } });
+  const status = { conditions: [{ type: 'Ready', status: 'True' }] };
+  await api.patchStatus(TYPES.nodes, { name: 'node-a' }, { kind: 'merge', body: { status } });
+  await until('the CRDs are served', async () => {
+    const lists = Object.values(KINDS).map((kind) => api.list(kind, { namespace: NAMESPACE }));
+    return Promise.all(lists).then(
+      () => true,
+      () => false,
+    );
+  });
+}
+
+async function startControllers(): Promise<void> {
+  const watches = await makeWatches(api, installation);
+  const controllers = makeControllers(watches, NAMESPACE, (wakers) => ({
+    ...wakers,
+    api,
+    caches: cachesOf(watches),
+    applier: new Applier(api, Date.now),
+    installation,
+    streamProfile: { replicas: 1, shardMaxBytes: 1 << 20 },
+    bus: () => link.state(),
+    ask: world.ask,
+    dns: {
+      look: async (wanted) => wanted.map(({ name, type, value }) => ({ name, type, value, seen: 'No' })),
+    },
+    findings: noFindings(),
+    tell: (_, event) => void events.push(event),
+    sealingKey,
+    now: Date.now,
+  }));
+  manager = new Manager({ reflectors: reflectorsOf(watches), controllers, readiness: new Readiness() });
+  await manager.start();
+}
+
+beforeAll(async () => {
+  await startServers();
+  const env = nats.env;
+  link = linkNats(
+    {
+      POSTFLEET_NATS_URL: [env.POSTFLEET_NATS_URL],
+      POSTFLEET_NATS_REPLICAS: 1,
+      POSTFLEET_NATS_MONITOR_URL: env.POSTFLEET_NATS_MONITOR_URL,
+      POSTFLEET_IDENTITY_DIR: '/nowhere',
+    },
+    () => {},
+  );
+  world = new StandIn(api, NAMESPACE, assignment);
+  await until('NATS', () => link.state().kind === 'Up');
+  await startControllers();
+}, 120_000);
+
+afterAll(async () => {
+  await manager?.stop();
+  await link?.close();
+  await api?.close();
+  await Promise.all([server?.stop(), nats?.stop()]);
+}, 30_000);
+
+test('resources become workloads, streams, snapshot and an assignment, and say that they are ready', async () => {
+  await apply('IPPool', 'main', { addresses: [{ address: '192.0.2.1', ehlo: 'm1.example.org' }] });
+  await apply('QueuePolicy', 'gentle', { tls: 'Required' });
+  await apply('SendingPool', 'demo', {
+    replicas: 3,
+    ipPoolRef: { name: 'main' },
+    queuePolicyRef: { name: 'gentle' },
+  });
+  await apply('SendingDomain', 'example', { domain: 'example.org', poolRef: { name: 'demo' } });
+  await eventually('the pool is ready', async () => {
+    expect(readyOf(await poolStatus())).toMatchObject({ status: 'True', reason: 'AsExpected' });
+  });
+  expect(await poolStatus()).toMatchObject({ replicas: 3, readyReplicas: 3, backlog: 0 });
+  const snapshot = await stored<PoolSnapshot>(poolSnapshotKey(POOL));
+  expect(snapshot).toMatchObject({
+    shards: 8,
+    ipPool: 'main',
+    policy: { tls: 'Required' },
+    intakeClosed: false,
+  });
+  expect((await stored<IPPoolSnapshot>(ipPoolSnapshotKey(NAMESPACE, 'main')))?.addresses).toHaveLength(1);
+  const shards = (await assignment())?.shards ?? [];
+  expect(new Set(shards.map(({ owner }) => owner?.pod)).size).toBe(3);
+  const { items } = await api.list(TYPES.deployments, { namespace: installation.egressNamespace });
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(['main-egress']);
+  const { metadata } = await api.get(TYPES.namespaces, { name: NAMESPACE });
+  expect(metadata.labels?.['postfleet.io/holds-mail']).toBe('true');
+}, 60_000);
+
+test('a domain gets a key that only the sealing key opens, and the records to publish', async () => {
+  await eventually('the domain is reported', async () => {
+    const domain = await api.get(KINDS.SendingDomain, named('example'));
+    expect(readyOf(domain.status as never)).toMatchObject({ status: 'True' });
+    expect((domain.status as { records: { seen: string }[] }).records.map(({ seen }) => seen)).toEqual([
+      'No',
+      'No',
+      'No',
+    ]);
+  });
+  const snapshot = await stored<DomainSnapshot>(domainSnapshotKey('example.org'));
+  const secret = await api.get(TYPES.secrets, named('example-dkim-pf1'));
+  const pem = Buffer.from((secret.data as Record<string, string>)['private.pem'] ?? '', 'base64').toString();
+  expect(openKey(snapshot?.dkim[0]?.sealedKey ?? '', sealingKey)).toBe(pem);
+}, 60_000);
+
+test('a status that stands is not written again', async () => {
+  const version = async () => (await api.get(KINDS.SendingPool, named('demo'))).metadata.resourceVersion;
+  const before = await version();
+  await apply('QueuePolicy', 'gentle', { tls: 'Opportunistic' });
+  await eventually('the policy arrives', async () => {
+    expect((await stored<PoolSnapshot>(poolSnapshotKey(POOL)))?.policy.tls).toBe('Opportunistic');
+  });
+  expect(await version()).toBe(before);
+}, 60_000);
+
+test('what is invalid is told and does not replace what is in force', async () => {
+  await apply('SendingPool', 'demo', {
+    replicas: 3,
+    ipPoolRef: { name: 'gone' },
+    queuePolicyRef: { name: 'gentle' },
+  });
+  await eventually('the problem is told', async () => {
+    expect(readyOf(await poolStatus())).toMatchObject({ status: 'False', reason: 'IPPoolNotFound' });
+  });
+  expect((await stored<PoolSnapshot>(poolSnapshotKey(POOL)))?.ipPool).toBe('main');
+  await apply('SendingPool', 'demo', {
+    replicas: 3,
+    ipPoolRef: { name: 'main' },
+    queuePolicyRef: { name: 'gentle' },
+  });
+  await eventually('it is well again', async () => {
+    expect(readyOf(await poolStatus())?.status).toBe('True');
+  });
+}, 60_000);
+
+test('a silent pod does not leave; from 3 to 1 they leave one at a time, each drained', async () => {
+  world.silent.add('demo-delivery-2');
+  world.spooled.set('demo-delivery-2', 40).set('demo-delivery-1', 7);
+  await apply('SendingPool', 'demo', {
+    replicas: 1,
+    ipPoolRef: { name: 'main' },
+    queuePolicyRef: { name: 'gentle' },
+  });
+  await eventually('the drain is blocked', async () => {
+    expect(readyOf(await poolStatus())).toMatchObject({ reason: 'Unreachable' });
+  });
+  expect(await replicas()).toBe(3);
+  world.silent.clear();
+  await eventually('one pod is left', async () => {
+    const status = await poolStatus();
+    expect(readyOf(status)?.status).toBe('True');
+    expect(status.members?.map(({ pod }) => pod)).toEqual(['demo-delivery-0']);
+  });
+  const left = events.filter(({ reason }) => reason === 'ScaledDown').map(({ note }) => note);
+  expect(left).toEqual([
+    'demo-delivery-2 has left with nothing in it; replicas are now 2',
+    'demo-delivery-1 has left with nothing in it; replicas are now 1',
+  ]);
+  expect(events.filter(({ reason }) => reason === 'HandingOver')).toHaveLength(2);
+  const shards = (await assignment())?.shards ?? [];
+  expect(new Set(shards.map(({ owner }) => owner?.pod))).toEqual(new Set(['demo-delivery-0']));
+  expect(shards.every(({ former }) => former === null || former.stated)).toBe(true);
+}, 90_000);
+
+test('deleting with deletionPolicy Drain waits for streams and spools, then leaves nothing but the volumes', async () => {
+  const state = link.state();
+  if (state.kind === 'Down') throw new Error(state.obstacle);
+  await state.bus.js.publish(mailSubject(POOL, 3, 'bulk'), 'the last parcel');
+  await api.delete(KINDS.SendingPool, named('demo'));
+  await eventually('intake is closed', async () => {
+    expect((await stored<PoolSnapshot>(poolSnapshotKey(POOL)))?.intakeClosed).toBe(true);
+    expect(readyOf(await poolStatus())).toMatchObject({ reason: 'Deleting' });
+  });
+  expect(await replicas()).toBe(1);
+  const consumer = await state.bus.js.consumers.get(mailStream(POOL, 3), 'bulk');
+  await (await consumer.next({ expires: 5000 }))?.ackAck();
+  await eventually('the pool is gone', async () => {
+    expect(await orAbsent(api.get(KINDS.SendingPool, named('demo')))).toBeNull();
+  });
+  expect(await orAbsent(api.get(TYPES.statefulSets, named('demo-delivery')))).toBeNull();
+  expect(await stored(poolSnapshotKey(POOL))).toBeNull();
+  await expect((await state.bus.manager()).streams.info(mailStream(POOL, 3))).rejects.toThrow('not found');
+  expect((await api.list(TYPES.persistentVolumeClaims, { namespace: NAMESPACE })).items).toHaveLength(3);
+}, 90_000);
+
+test('an IPPool that nothing uses goes with its egress pods; a domain takes its snapshot along', async () => {
+  await api.delete(KINDS.IPPool, named('main'));
+  await api.delete(KINDS.SendingDomain, named('example'));
+  await eventually('all is gone', async () => {
+    expect(await orAbsent(api.get(KINDS.IPPool, named('main')))).toBeNull();
+    expect((await api.list(TYPES.deployments, { namespace: installation.egressNamespace })).items).toEqual(
+      [],
+    );
+    expect(await stored(ipPoolSnapshotKey(NAMESPACE, 'main'))).toBeNull();
+    expect(await stored(domainSnapshotKey('example.org'))).toBeNull();
+  });
+}, 60_000);

@@ -1,0 +1,109 @@
+// For the integration test: plays the StatefulSet controller and the kubelets of an API server that has none, and delivery
+// pods that obey assignments. The test says what their spools hold.
+import type { Assignment, Statement } from '../mta/bus/snapshot.ts';
+import { obedientStatement } from './decide/scripted-world.ts';
+import { orAbsent } from './observe/pool-world.ts';
+import type { AskStatement } from './observe/statement.ts';
+import { ordinalOf } from './observe/world.ts';
+import { type AnyObject, TYPES } from './runtime/objects.ts';
+import type { KubeApi } from './runtime/transport.ts';
+
+interface SetSpec {
+  readonly replicas: number;
+  readonly template: {
+    readonly metadata: { readonly labels: Record<string, string> };
+    readonly spec: object;
+  };
+}
+
+export class StandIn {
+  /** Recipients in the spool of each pod. */
+  readonly spooled = new Map<string, number>();
+  /** Pods that do not answer. */
+  readonly silent = new Set<string>();
+  readonly #api: KubeApi;
+  readonly #namespace: string;
+  readonly #assignment: () => Promise<Assignment | null>;
+
+  constructor(api: KubeApi, namespace: string, assignment: () => Promise<Assignment | null>) {
+    this.#api = api;
+    this.#namespace = namespace;
+    this.#assignment = assignment;
+  }
+
+  /** One round of what the controllers of a cluster would do. */
+  async play(): Promise<void> {
+    const { items } = await this.#api.list(TYPES.statefulSets, { namespace: this.#namespace });
+    for (const set of items) await this.#follow(set, set.spec as SetSpec);
+    if (items.length === 0) for (const pod of await this.#pods()) await this.#end(pod);
+  }
+
+  readonly ask: AskStatement = async (pod) => {
+    if (this.silent.has(pod.name)) return { kind: 'unknown', reason: 'Unreachable', message: 'silent' };
+    const assignment = await this.#assignment();
+    if (assignment?.members.some((m) => m.uid === pod.uid && m.handOver)) this.spooled.set(pod.name, 0);
+    const entries = this.spooled.get(pod.name) ?? 0;
+    const statement: Statement = obedientStatement(pod, assignment, {
+      spool: { entries, bytes: entries * 1000 },
+    });
+    return { kind: 'statement', statement };
+  };
+
+  async #pods(): Promise<readonly AnyObject[]> {
+    return (await this.#api.list(TYPES.pods, { namespace: this.#namespace })).items;
+  }
+
+  async #follow(set: AnyObject, spec: SetSpec): Promise<void> {
+    const pods = await this.#pods();
+    for (const pod of pods) if (ordinalOf(pod.metadata.name) >= spec.replicas) await this.#end(pod);
+    for (let i = 0; i < spec.replicas; i++) {
+      const name = `${set.metadata.name}-${i}`;
+      if (!pods.some((pod) => pod.metadata.name === name)) await this.#begin(set, spec, name);
+    }
+    const { generation } = set.metadata;
+    const revision = { currentRevision: 'r1', updateRevision: 'r1' };
+    const status = {
+      observedGeneration: generation,
+      replicas: spec.replicas,
+      readyReplicas: spec.replicas,
+      ...revision,
+    };
+    await this.#api.patchStatus(TYPES.statefulSets, set.metadata, { kind: 'merge', body: { status } });
+  }
+
+  async #begin(set: AnyObject, { template }: SetSpec, name: string): Promise<void> {
+    const { labels } = template.metadata;
+    const claim = { namespace: this.#namespace, name: `spool-${name}` };
+    if (!(await orAbsent(this.#api.get(TYPES.persistentVolumeClaims, claim))))
+      await this.#api.create(TYPES.persistentVolumeClaims, {
+        metadata: { ...claim, labels },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      } as AnyObject);
+    const metadata = {
+      name,
+      namespace: this.#namespace,
+      labels: { ...labels, 'controller-revision-hash': 'r1' },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'StatefulSet', name: set.metadata.name, uid: set.metadata.uid ?? '' },
+      ],
+    };
+    const spool = { name: 'spool', persistentVolumeClaim: { claimName: claim.name } };
+    const volumes = [...((template.spec as { volumes?: object[] }).volumes ?? []), spool];
+    const pod = { metadata, spec: { ...template.spec, nodeName: 'node-a', volumes } } as unknown as AnyObject;
+    await this.#api.create(TYPES.pods, pod);
+    const status = {
+      phase: 'Running',
+      podIP: '127.0.0.1',
+      podIPs: [{ ip: '127.0.0.1' }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+      containerStatuses: [
+        { name: 'delivery', ready: true, restartCount: 0, image: 'x', imageID: 'x', state: { running: {} } },
+      ],
+    };
+    await this.#api.patchStatus(TYPES.pods, metadata, { kind: 'merge', body: { status } });
+  }
+
+  async #end({ metadata }: AnyObject): Promise<void> {
+    await this.#api.delete(TYPES.pods, metadata, { gracePeriodSeconds: 0 });
+  }
+}
