@@ -214,9 +214,9 @@ function idOf(
   });
 }
 
-const unique = (addresses: readonly Address[]): readonly string[] => [
-  ...new Set(addresses.map(({ text }) => text)),
-];
+/** Without repeats; the case of a local part makes no other mailbox anywhere we know of. The first spelling stays. */
+export const unique = (addresses: readonly Address[]): readonly string[] =>
+  [...new Map(addresses.toReversed().map(({ text }) => [text.toLowerCase(), text])).values()].toReversed();
 
 function countAccepted(parcel: Parcel, duplicate: boolean): void {
   const { pool } = parcel;

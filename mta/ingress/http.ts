@@ -141,7 +141,7 @@ async function judged(
 ) {
   if (given.length + faults.length > MAX_RECIPIENTS)
     throw new Refused('tooManyRecipients', `a message may have ${MAX_RECIPIENTS} recipients`);
-  const unique = [...new Map(given.map((address) => [address.text, address])).values()];
+  const unique = [...new Map(given.map((address) => [address.text.toLowerCase(), address])).values()];
   const suppressed = await parts.suppressions.check(
     account,
     unique.map(({ text }) => text),

@@ -2,7 +2,7 @@
 import type { Address } from '../message/addresses.ts';
 import { find, splitEntity, textOf } from '../message/fields.ts';
 import { normaliseLineEnds } from '../message/lines.ts';
-import { type Mailbox, parseMailboxes } from '../message/mailboxes.ts';
+import { parseMailboxes, readMailboxes } from '../message/mailboxes.ts';
 import { buildMessage, type Fault, parseJsonMessage, readAddresses } from './http_message.ts';
 import { Refused } from './refusal.ts';
 
@@ -47,10 +47,10 @@ export function envelopeOfJson(body: unknown): Enveloped {
 
 /** The envelope of a message given as text: Postfleet-From, Postfleet-To, or what its header says. @throws Refused */
 export function envelopeOfText(
-  text: Buffer,
+  content: Buffer,
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Enveloped {
-  const { fields } = splitEntity(normaliseLineEnds(text));
+  const { fields } = splitEntity(normaliseLineEnds(content));
   const header = (name: string): string | undefined => {
     const value = headers[name];
     const joined = Array.isArray(value) ? value.join(', ') : value;
@@ -61,13 +61,15 @@ export function envelopeOfText(
   const to = header('postfleet-to');
   const lists =
     to === undefined ? fields.filter(({ key }) => ['to', 'cc', 'bcc'].includes(key)).map(textOf) : [to];
-  const read = lists.map((list) => parseMailboxes(list));
+  const read = lists.map(readMailboxes);
   return {
     from: pathOf(header('postfleet-from') ?? (author ? textOf(author) : ''), 'the sender'),
-    recipients: read.flatMap((one) => (one.ok ? one.mailboxes.map(({ address }: Mailbox) => address) : [])),
-    faults: read.flatMap((one) => (one.ok ? [] : [{ address: one.text, detail: one.message }])),
+    recipients: read.flatMap(({ mailboxes }) => mailboxes.map(({ address }) => address)),
+    faults: read.flatMap(({ faults }) =>
+      faults.map(({ text, message }) => ({ address: text, detail: message })),
+    ),
     priorityClass: header('postfleet-class') ?? null,
-    content: async () => text,
+    content: async () => content,
   };
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { z } from 'zod';
-import { type Mailbox, parseMailboxes } from '../message/mailboxes.ts';
+import { type Mailbox, readMailboxes } from '../message/mailboxes.ts';
 import { Refused } from './refusal.ts';
 
 const MAX_ADDRESSES = 1000;
@@ -74,10 +74,11 @@ export function readAddresses(given: JsonMessage['to']): Read {
   const mailboxes: Mailbox[] = [];
   const faults: Fault[] = [];
   for (const one of Array.isArray(given) ? given : [given]) {
-    const parsed = parseMailboxes(typeof one === 'string' ? one : one.address);
-    if (!parsed.ok) faults.push({ address: parsed.text, detail: parsed.message });
-    else if (typeof one === 'string') mailboxes.push(...parsed.mailboxes);
-    else mailboxes.push(...parsed.mailboxes.map(({ address }) => ({ name: one.name, address })));
+    const read = readMailboxes(typeof one === 'string' ? one : one.address);
+    faults.push(...read.faults.map(({ text, message }) => ({ address: text, detail: message })));
+    mailboxes.push(
+      ...read.mailboxes.map((box) => (typeof one === 'string' ? box : { ...box, name: one.name })),
+    );
   }
   return { mailboxes, faults };
 }

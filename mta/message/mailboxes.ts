@@ -14,13 +14,30 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|\[[^\]]*\]|[<>,;:()@.]|[^\s"[<>,;:()@.]+|\s+/gs
 
 /** Reads an address list. Empty members (`,,`) and groups are let pass (RFC 5322 §4.4). Linear in the text. */
 export function parseMailboxes(text: string): MailboxesResult {
+  const { mailboxes, faults } = readMailboxes(text);
+  return faults[0] ? { ok: false, ...faults[0] } : { ok: true, mailboxes };
+}
+
+export interface MailboxFault {
+  readonly fault: AddressFault;
+  readonly message: string;
+  /** The member as it stands. */
+  readonly text: string;
+}
+
+/** Reads an address list member by member: the malformed ones do not hide the others. */
+export function readMailboxes(text: string): {
+  readonly mailboxes: readonly Mailbox[];
+  readonly faults: readonly MailboxFault[];
+} {
   const mailboxes: Mailbox[] = [];
-  for (const member of members(text)) {
-    const parsed = parseAddress(member.spec);
-    if (!parsed.ok) return { ...parsed, text: member.spec };
-    mailboxes.push({ name: member.name, address: parsed.address });
+  const faults: MailboxFault[] = [];
+  for (const { name, spec } of members(text)) {
+    const parsed = parseAddress(spec);
+    if (parsed.ok) mailboxes.push({ name, address: parsed.address });
+    else faults.push({ fault: parsed.fault, message: parsed.message, text: spec });
   }
-  return { ok: true, mailboxes };
+  return { mailboxes, faults };
 }
 
 interface Member {
