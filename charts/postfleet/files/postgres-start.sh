@@ -27,12 +27,12 @@ certificate() { stat -L -c %Y /var/run/postfleet-tls/tls.crt; }
 server=$$
 (
   seen=$(certificate)
-  while sleep 30; do
+  while sleep 30 && kill -0 "$server"; do
     now=$(certificate)
     [ "$now" = "$seen" ] || kill -HUP "$server"
     seen=$now
   done
-) &
+) > /dev/null 2>&1 &
 
 # shellcheck disable=SC2086
 exec postgres -D "$data" $config -c listen_addresses='*' -c password_encryption=scram-sha-256 \
