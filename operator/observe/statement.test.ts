@@ -1,0 +1,26 @@
+import { obedientStatement, podView } from '../decide/scripted-world.ts';
+import { readStatement } from './statement.ts';
+
+const pod = podView(1);
+const statement = obedientStatement(pod, null);
+const read = (change: object) => readStatement(JSON.stringify({ ...statement, ...change }), pod);
+
+test('a whole statement of this pod is read', () => {
+  expect(read({})).toEqual({ kind: 'statement', statement });
+});
+
+test.each([
+  ['NumberMissing', { inFlight: undefined }],
+  ['NumberMissing', { unacknowledged: -1 }],
+  ['NumberMissing', { eventsUnsent: '0' }],
+  ['NumberMissing', { spool: { ...statement.spool, entries: null } }],
+  ['NumberMissing', { held: undefined }],
+  ['WrongUid', { uid: 'uid-before' }],
+  ['WrongUid', { pod: 'demo-delivery-2' }],
+])('%s: %j is unknown, never empty', (reason, change) => {
+  expect(read(change)).toMatchObject({ kind: 'unknown', reason });
+});
+
+test('what is no JSON is unknown', () => {
+  expect(readStatement('<html>', pod)).toMatchObject({ kind: 'unknown', reason: 'NumberMissing' });
+});
