@@ -86,7 +86,7 @@ function remove(draft: Draft, hopId: HopId, index: number, at: Circumstances): v
   const entry = readEntry(draft, hopId, index);
   if (!record || !entry) return;
   draft.set('parcels', entryKey(hopId, index), null);
-  if (!record.held.moving) draft.set('due', dueKey(entry.dueAt, hopId, index), null);
+  draft.set('due', dueKey(entry.dueAt, hopId, index), null);
   draft.count({ entries: -1 });
   if (record.left > 1) writeParcel(draft, { ...record, left: record.left - 1 });
   else finish(draft, record, at);

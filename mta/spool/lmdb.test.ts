@@ -180,6 +180,30 @@ test('due gives the earliest first, at once before all, leaves out what is skipp
   expect([spool.nextDue(0), spool.nextDue(100), spool.nextDue(300)]).toEqual([100, 200, null]);
 });
 
+test('a moving parcel is frozen: not due, not to be updated, only its entries can end; cancelled, it is due as before', async () => {
+  const spool = await openHere();
+  const hopId = hopIdOf(1);
+  const recipients = [100, 200, 300].map((due, at) => recipient(`r${at}@example.test`, due));
+  const to = { hopId: hopIdOf(101), shard: 3 };
+  await spool.commit([{ kind: 'put', parcel: parcelOf(1, { recipients }) }]);
+  await spool.commit([{ kind: 'moving', hopId, to }]);
+  await spool.commit([{ kind: 'update', hopId, index: 0, recipient: recipient('changed@example.test', 5) }]);
+  expect(spool.parcel(hopId)?.moving).toEqual(to);
+  expect([spool.due(FOREVER, 10, () => false), spool.nextDue(0)]).toEqual([[], null]);
+  expect(spool.entriesOf(hopId).map((entry) => entry.recipient)).toEqual(recipients);
+  await spool.commit([{ kind: 'remove', hopId, index: 1 }]);
+  await spool.close();
+  const again = await openHere();
+  expect(again.parcel(hopId)?.moving).toEqual(to);
+  await again.commit([{ kind: 'moving', hopId, to: null }]);
+  expect(
+    again.due(FOREVER, 10, () => false).map(({ index, recipient: { dueAt } }) => [index, dueAt]),
+  ).toEqual([
+    [0, 100],
+    [2, 300],
+  ]);
+});
+
 test('an entry whose removal is under way is not due any more', async () => {
   const spool = await openHere();
   await spool.commit([{ kind: 'put', parcel: parcelOf(1) }]);
