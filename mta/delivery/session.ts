@@ -52,6 +52,7 @@ export class Session {
   readonly source: string;
   readonly provider: string;
   readonly #smtp: SMTPConnection;
+  readonly #socket: Grant['socket'];
   readonly #monotonic: () => number;
   readonly #until: number;
   #recipientsLeft: number;
@@ -69,6 +70,7 @@ export class Session {
     this.source = options.source;
     this.provider = grant.provider;
     this.#smtp = smtp;
+    this.#socket = grant.socket;
     this.#monotonic = options.monotonic;
     this.#until = options.monotonic() + grant.seconds * 1000;
     this.#recipientsLeft = grant.messages;
@@ -205,7 +207,10 @@ export class Session {
           const end = from + PIECE;
           if (end >= message.length) {
             this.#pastDot = true;
+            // The text and the dot leave in one write.
+            this.#socket.cork();
             to.end(message.subarray(from));
+            setImmediate(() => this.#socket.uncork());
           } else if (to.write(message.subarray(from, end))) setImmediate(write, end);
           else to.once('drain', () => write(end));
         };

@@ -1,0 +1,97 @@
+import { queuePolicySpec } from '../../resources/kinds.ts';
+import { type HopId, PARCEL_VERSION, type ParcelId, type Recipient } from '../message/parcel.ts';
+import { bounceDue } from './bounce.ts';
+import { destinationOf, onward } from './handover.ts';
+import { rankSources } from './sources.ts';
+
+const recipient = (address: string): Recipient => ({
+  ...{ address, attempts: 3, dueAt: 99, lastReply: '450 later', stickySource: '192.0.2.1' },
+});
+const entries = ['a@x.test', 'b@x.test'].map((address, index) => ({
+  ...{ hopId: 'h0' as HopId, index: index * 2, recipient: recipient(address) },
+}));
+const header = {
+  ...{
+    version: 1,
+    id: '0000000a0000' as ParcelId,
+    hopId: 'h0' as HopId,
+    hop: 1,
+    account: 'acme',
+    pool: 'mail/main',
+  },
+  ...{
+    sendingDomain: 'acme.test',
+    priorityClass: 'bulk',
+    acceptedAt: 7,
+    from: 's@acme.test',
+    smtpUtf8: false,
+  },
+  isNotification: false,
+} as const;
+
+describe('hand-over', () => {
+  test('the same recipients always go under the same id to the same shard; others under another', () => {
+    const first = destinationOf(header, entries, header.hopId, 8);
+    expect(first).toEqual(destinationOf(header, [...entries].reverse(), header.hopId, 8));
+    expect(first.shard).toBe(10 % 8);
+    expect(first.hopId).not.toBe(header.hopId);
+    expect(destinationOf(header, entries.slice(1), header.hopId, 8).hopId).not.toBe(first.hopId);
+  });
+
+  test('all that has happened to the recipients goes along, and the hop is counted', () => {
+    const to = destinationOf(header, entries, header.hopId, 8);
+    expect(onward(header, entries, Buffer.from('m'), to)).toEqual({
+      ...header,
+      hop: 2,
+      hopId: to.hopId,
+      recipients: entries.map((entry) => entry.recipient),
+      message: Buffer.from('m'),
+    });
+  });
+});
+
+describe('source addresses', () => {
+  const addresses = [
+    { address: '192.0.2.1', ehlo: 'a.test', movable: false, weight: 300 },
+    { address: '192.0.2.2', ehlo: 'b.test', movable: false, weight: 100 },
+    { address: '192.0.2.3', ehlo: 'c.test', movable: false, weight: 0 },
+    { address: '192.0.2.4', ehlo: 'd.test', movable: false, weight: 100 },
+  ];
+  const lease = (address: string) =>
+    [address, { version: 1, address, ipPool: 'mail/ips', holder: {}, epoch: 1, renewals: 0 }] as never;
+  const leases = new Map<string, never>(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map(lease));
+  const ranked = (sticky: string | null, random: () => number) =>
+    rankSources(addresses, leases, sticky, random).map(({ address }) => address);
+
+  test('only held addresses, and none that is drained', () => {
+    expect(ranked(null, () => 0.5).sort()).toEqual(['192.0.2.1', '192.0.2.2']);
+  });
+  test('what is bound to an address returns from it, even when it is drained', () => {
+    expect(ranked('192.0.2.3', () => 0.5)[0]).toBe('192.0.2.3');
+    expect(ranked('192.0.2.4', () => 0.5)).not.toContain('192.0.2.4');
+  });
+  test('the first choice follows the weights', () => {
+    let seed = 1;
+    const random = () => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    const first = Array.from({ length: 4000 }, () => ranked(null, random)[0]);
+    expect(first.filter((address) => address === '192.0.2.1').length / 4000).toBeCloseTo(0.75, 1);
+  });
+});
+
+describe('who gets a bounce', () => {
+  const policy = queuePolicySpec.parse({});
+  test.each([
+    ['an ordinary message', { from: 's@acme.test', isNotification: false }, policy, true],
+    ['a notification', { from: 's@acme.test', isNotification: true }, policy, false],
+    ['an empty sender', { from: '', isNotification: false }, policy, false],
+    [
+      'a policy without bounces',
+      { from: 's@acme.test', isNotification: false },
+      { ...policy, dsn: { bounces: false } },
+      false,
+    ],
+  ])('%s', (_, message, by, due) => expect(bounceDue(message, by)).toBe(due));
+});
