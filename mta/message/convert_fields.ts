@@ -36,7 +36,7 @@ export function headerNeedsUtf8(fields: readonly Field[]): boolean {
 }
 
 const isFine = ({ raw }: Field, keepUtf8: boolean): boolean =>
-  (keepUtf8 || isAsciiText(raw)) && !raw.includes('\0') && !LONG_LINE.test(raw);
+  (keepUtf8 || isAsciiText(raw)) && !raw.includes('\0') && (raw.length <= MAX_LINE || !LONG_LINE.test(raw));
 
 function converted(one: Field, keepUtf8: boolean): Field {
   const text = textOf(one).replaceAll('\0', '');
