@@ -64,10 +64,13 @@ export class InternetClient {
 
   async *#lines(path: string, signal?: AbortSignal): AsyncGenerator<InternetRecord> {
     const response = await this.#ask('GET', path);
-    const stop = () => response.destroy();
+    const lines = createInterface({ input: response });
+    // Closed, not only destroyed: a reader whose input is destroyed waits for ever.
+    const stop = () => lines.close();
     signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
     try {
-      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as InternetRecord;
+      for await (const line of lines) yield JSON.parse(line) as InternetRecord;
     } catch (error) {
       if (!signal?.aborted) throw error;
     } finally {

@@ -58,6 +58,7 @@ function records({ recorder }: Internet, url: URL, response: ServerResponse): vo
   const write = (record: InternetRecord) => void response.write(`${JSON.stringify(record)}\n`);
   for (const record of recorder.records.slice(after)) write(record);
   if (!url.searchParams.has('follow')) return void response.end();
+  response.flushHeaders();
   response.once('close', recorder.follow(write));
 }
 
