@@ -33,7 +33,7 @@ it('makes an event on the object', async () => {
   recorder.record(pool, { ...happened, note: 'x'.repeat(2000) });
   await recorder.flush();
   expect(server.requests[0]?.body).toMatchObject({
-    metadata: { namespace: 'mail', generateName: 'demo.' },
+    metadata: { namespace: 'mail', generateName: 'demo-' },
     eventTime: '2030-01-01T00:00:00.000000Z',
     regarding: { kind: 'SendingPool', namespace: 'mail', name: 'demo', uid: 'u' },
     reason: 'NoRoom',

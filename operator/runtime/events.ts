@@ -155,7 +155,7 @@ function eventObject(
   return {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
-    metadata: { namespace: by.namespace, name: '', generateName: `${name.slice(0, 200)}.` },
+    metadata: { namespace: by.namespace, name: '', generateName: `${name.slice(0, 200)}-` },
     eventTime: microTime(by.at),
     reportingController: by.controller,
     reportingInstance: by.instance.slice(0, 128),

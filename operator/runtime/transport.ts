@@ -131,11 +131,15 @@ export class KubeApi {
     return { items, resourceVersion: page.metadata.resourceVersion };
   }
 
-  /** @throws ApiError (`isAlreadyExists`), ConnectionError: then whether it exists is unknown */
-  create<T extends KubeObject>(type: ResourceType, object: T): Promise<T> {
+  /**
+   * Creates the object, or with `subresource` (`eviction`, `token`) posts it to that of the object it names.
+   * @throws ApiError (`isAlreadyExists`), ConnectionError: then whether it exists is unknown
+   */
+  create<T extends KubeObject>(type: ResourceType, object: T, subresource?: string): Promise<T> {
+    const { namespace } = object.metadata;
     return this.#write({
       method: 'POST',
-      path: pathOf(type, { namespace: object.metadata.namespace }),
+      path: subresource ? pathOf(type, object.metadata, subresource) : pathOf(type, { namespace }),
       query: { fieldManager: FIELD_MANAGER },
       body: object,
       idempotent: false,
