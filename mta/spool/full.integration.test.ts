@@ -29,7 +29,8 @@ afterEach(() => {
 });
 afterAll(() => {
   if (volume === null) return;
-  execFileSync('umount', [volume]);
+  // Lazily: a test that failed may have left its spool open, and must not leave the mount behind as well.
+  execFileSync('umount', ['-l', volume]);
   rmdirSync(volume);
 });
 
