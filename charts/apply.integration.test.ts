@@ -52,12 +52,6 @@ test('every object is taken under strict validation', async () => {
   }
 });
 
-test('the admission policies have no warnings of their type check', async () => {
-  // The API server checks them in the controller manager, which is not here; a policy that cannot be compiled is refused at once.
-  const { body } = await call('GET', '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies');
-  expect(body.items).toHaveLength(3);
-});
-
 describe('what holds mail', () => {
   const labels = { 'app.kubernetes.io/name': 'postfleet', 'app.kubernetes.io/component': 'delivery' };
   const SETS = '/apis/apps/v1/namespaces/mail/statefulsets';
@@ -76,7 +70,12 @@ describe('what holds mail', () => {
     spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
   });
   const scale = (name: string, user: string, replicas: number): Promise<ApiAnswer> =>
-    call('PATCH', `${SETS}/${name}/scale`, { spec: { replicas } }, as(user, MERGE) as Record<string, string>);
+    call(
+      'PATCH',
+      `${SETS}/${name}/scale?dryRun=All`,
+      { spec: { replicas } },
+      as(user, MERGE) as Record<string, string>,
+    );
   const edit = (name: string, user: string, patch: object): Promise<ApiAnswer> =>
     call('PATCH', `${SETS}/${name}`, patch, as(user, MERGE) as Record<string, string>);
   const remove = (path: string, user: string): Promise<ApiAnswer> =>
@@ -87,9 +86,6 @@ describe('what holds mail', () => {
     for (const one of [set('demo-delivery', labels), set('other', other)]) {
       const made = await call('POST', SETS, one);
       expect(made.body.message ?? made.status).toBe(201);
-      // What the StatefulSet controller would write.
-      const selector = Object.entries(one.spec.selector.matchLabels).map(([k, v]) => `${k}=${v}`);
-      expect(selector.length).toBeGreaterThan(0);
     }
     for (const one of [claim('spool-demo-delivery-0', labels), claim('other', other)])
       expect((await call('POST', CLAIMS, one)).status).toBe(201);
@@ -106,7 +102,6 @@ describe('what holds mail', () => {
         await scale('demo-delivery', PERSON, 2),
         await remove('/api/v1/namespaces/mail', PERSON),
       ];
-      if (answers[1]?.status === 200) await scale('demo-delivery', OPERATOR, 3);
       return answers.every(({ status }) => status === 403 || status === 422);
     });
   }, 60_000);

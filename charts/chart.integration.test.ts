@@ -149,8 +149,9 @@ test('the operator is told all that the pods it makes need', () => {
     POSTFLEET_DNS_SERVERS: '192.0.2.53:53',
     POSTFLEET_ALLOWED_DESTINATIONS: '198.51.100.0/24,203.0.113.0/24',
     POSTFLEET_DATABASE_SECRET: 'postfleet-database',
-    POSTFLEET_IDENTITY_URL: 'https://postfleet-operator.mail.svc:8443',
+    POSTFLEET_IDENTITY_URL: 'https://postfleet-operator.mail.svc:8443/v1/identity',
     POSTFLEET_NATS_MONITOR_URL: 'https://{host}:8222',
+    POSTFLEET_SHARD_MAX_BYTES: '536870912',
     POSTFLEET_INGRESS_HOSTNAME: 'postfleet-ingress.mail.svc',
   });
   find(objects, 'Role', 'postfleet-operator', 'out');

@@ -24,7 +24,7 @@ capabilities: { drop: [ALL] }
 {{- end -}}
 
 {{- define "postfleet.identityEnv" -}}
-- { name: POSTFLEET_IDENTITY_URL, value: "https://postfleet-operator.{{ .Release.Namespace }}.svc:8443" }
+- { name: POSTFLEET_IDENTITY_URL, value: "https://postfleet-operator.{{ .Release.Namespace }}.svc:8443/v1/identity" }
 {{- end -}}
 
 {{- define "postfleet.natsEnv" -}}
