@@ -12,7 +12,7 @@ const entries = ['a@x.test', 'b@x.test'].map((address, index) => ({
 }));
 const header = {
   ...{
-    version: 1,
+    version: PARCEL_VERSION as typeof PARCEL_VERSION,
     id: '0000000a0000' as ParcelId,
     hopId: 'h0' as HopId,
     hop: 1,
