@@ -1,4 +1,5 @@
-import { type Postgres, startPostgres } from '../e2e/rig/servers.ts';
+import { join } from 'node:path';
+import { Child, freePorts, type Postgres, startPostgres, until } from '../e2e/rig/servers.ts';
 import { createAccount } from './accounts.ts';
 import { type Database, openDatabase } from './db.ts';
 import { createKey, findKey, listKeys, revokeKey } from './keys.ts';
@@ -88,3 +89,25 @@ describe('suppression', () => {
     expect(await removeSuppressed(database, 'many', [...addresses, 'absent@x.example'])).toBe(25_000);
   });
 });
+
+test('the role waits for its database, migrates it, says so, and ends at SIGTERM', async () => {
+  const [port] = await freePorts(1);
+  const run = `import('${join(import.meta.dirname, 'main.ts')}').then((m) => m.runGateway(process.env))`;
+  const gateway = new Child(process.execPath, ['-e', run], {
+    env: {
+      POSTFLEET_DATABASE_URL: postgres.url.replace(/postfleet$/, 'late'),
+      POSTFLEET_METRICS_PORT: String(port),
+    },
+  });
+  const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
+  await until(
+    'it says it is not ready',
+    async () => (await ready()) === 503 && gateway.output.includes('cannot be migrated yet'),
+  );
+  await database.query('create database late');
+  await until('it is ready', async () => (await ready()) === 200);
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(metrics).toContain('postfleet_gateway_database_connections');
+  await gateway.stop();
+  expect(gateway.process.exitCode).toBe(0);
+}, 60_000);
