@@ -32,7 +32,7 @@ export type OperatorSettings = z.infer<typeof operatorSettings>;
 
 export function installationOf(settings: OperatorSettings): Installation {
   const namespace = settings.POSTFLEET_NAMESPACE;
-  const ownUrl = `https://postfleet-operator.${namespace}.svc:${settings.POSTFLEET_IDENTITY_PORT}`;
+  const ownUrl = `https://postfleet-operator.${namespace}.svc:${settings.POSTFLEET_IDENTITY_PORT}/v1/identity`;
   return {
     namespace,
     egressNamespace: settings.POSTFLEET_EGRESS_NAMESPACE,
