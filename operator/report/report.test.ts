@@ -1,0 +1,234 @@
+import type { PoolFindings } from '../act/findings.ts';
+import { decideDrain } from '../decide/drain.ts';
+import {
+  NOW,
+  obedientStatement,
+  podView,
+  readingsOf,
+  unknownReading,
+  worldOf,
+} from '../decide/scripted-world.ts';
+import { sampleDomain, sampleIPPool, samplePool } from '../desired/samples.ts';
+import type { PoolWorld } from '../observe/world.ts';
+import { domainStatus } from './domain-status.ts';
+import { durableStorage } from './durable-storage.ts';
+import { estimateSeconds } from './estimate.ts';
+import { ipPoolStatus } from './ippool-status.ts';
+import { type PoolReport, poolStatus } from './pool-status.ts';
+
+const assignment = (cordoned: string[] = []) => ({
+  version: 1 as const,
+  pool: 'mail/demo',
+  revision: 1,
+  members: [0, 1].map((i) => ({
+    pod: `demo-delivery-${i}`,
+    uid: `uid-${i}`,
+    cordoned: cordoned.includes(`uid-${i}`),
+    handOver: cordoned.includes(`uid-${i}`),
+  })),
+  shards: [0, 1].map((shard) => ({
+    shard,
+    epoch: 1,
+    owner: { pod: `demo-delivery-${shard}`, uid: `uid-${shard}`, node: 'node-a' },
+    releasing: false,
+    former: null,
+  })),
+});
+
+function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolFindings> = {}): PoolReport {
+  const given = over.assignment ?? assignment();
+  const base = worldOf(2, { desiredReplicas: desired, assignment: given });
+  const spool = { entries: 4, bytes: 100, oldestAcceptedAt: NOW - 65_000 };
+  const statements = base.pods.map((pod) =>
+    obedientStatement(pod, given, pod.ordinal === 1 ? { spool } : {}),
+  );
+  const world = { ...base, readings: readingsOf(statements), ...over };
+  const findings: PoolFindings = {
+    at: NOW,
+    generation: 1,
+    nats: { kind: 'Written' },
+    problem: null,
+    assignment: world.assignment,
+    readings: world.readings,
+    streams: { parcels: 10, bounces: 0, closed: false },
+    drain: decideDrain(world),
+    deletion: null,
+    progress: [],
+    ...found,
+  };
+  const storage = durableStorage([]);
+  const { metadata } = samplePool();
+  return { metadata, before: {}, world, problem: null, findings, unschedulable: null, storage };
+}
+
+const condition = (status: { conditions: readonly { type: string }[] }, type: string) =>
+  status.conditions.find((c) => c.type === type);
+
+describe('a SendingPool', () => {
+  test('that is well', () => {
+    const status = poolStatus(report());
+    expect(condition(status, 'Ready')).toMatchObject({
+      status: 'True',
+      reason: 'AsExpected',
+      observedGeneration: 1,
+    });
+    expect(condition(status, 'Drained')).toMatchObject({ status: 'True' });
+    expect(status).toMatchObject({ replicas: 2, readyReplicas: 2, backlog: 14 });
+    expect(status.members[1]).toEqual({
+      pod: 'demo-delivery-1',
+      state: 'Active',
+      queued: 4,
+      oldestAgeSeconds: 60,
+      shards: [1],
+      node: 'node-a',
+    });
+    expect(status).not.toHaveProperty('drain');
+  });
+
+  test('of which a pod is leaving', () => {
+    const status = poolStatus(
+      report(
+        1,
+        { assignment: assignment(['uid-1']) },
+        {
+          progress: [
+            { at: NOW - 4000, left: 8 },
+            { at: NOW, left: 4 },
+          ],
+        },
+      ),
+    );
+    expect(status.drain).toMatchObject({
+      pod: 'demo-delivery-1',
+      step: 'HandingOver',
+      left: 4,
+      estimateSeconds: 4,
+    });
+    expect(status.members[1]?.state).toBe('HandingOver');
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'False', reason: 'Draining' });
+    expect(condition(status, 'Reconciling')).toMatchObject({ status: 'True' });
+  });
+
+  test('whose leaving pod is silent is stalled, and how much is left is unknown', () => {
+    const world = worldOf(2, { desiredReplicas: 1, assignment: assignment(['uid-1']) });
+    const readings = new Map([['uid-1', unknownReading()]]);
+    const silent = { ...world, readings };
+    const status = poolStatus(
+      report(1, { assignment: world.assignment, readings }, { drain: decideDrain(silent) }),
+    );
+    expect(condition(status, 'Stalled')).toMatchObject({ status: 'True', reason: 'Unreachable' });
+    expect(condition(status, 'Drained')).toMatchObject({ status: 'Unknown' });
+    expect(status.members[1]?.state).toBe('Unreachable');
+  });
+
+  test.each<[string, PoolReport]>([
+    ['IPPoolNotFound', { ...report(), problem: { reason: 'IPPoolNotFound', message: 'no' } }],
+    ['NatsUnavailable', report(2, {}, { nats: { kind: 'Unavailable', message: 'disconnected' } })],
+    ['WaitingForNats', { ...report(), findings: null }],
+    ['PodUnschedulable', { ...report(), unschedulable: 'no node fits' }],
+    ['ScalingUp', report(3)],
+    ['WaitingForPods', report(2, { pods: [podView(0), podView(1, { ready: false })] })],
+    ['ShardUnowned', report(2, {}, { assignment: null })],
+    ['Stranded', report(1, { statefulSet: { ...statefulSet(), replicas: 1 }, pods: [podView(0)] })],
+  ])('that is not ready says why: %s', (reason, given) => {
+    expect(condition(poolStatus(given), 'Ready')).toMatchObject({ status: 'False', reason });
+  });
+
+  test('seen again is the same to the byte', () => {
+    const first = poolStatus(report());
+    const again = { ...report(2, { now: NOW + 2000 }), before: first };
+    expect(poolStatus(again)).toEqual(first);
+  });
+});
+
+function statefulSet() {
+  const set = worldOf(2).statefulSet;
+  if (!set) throw new Error('the scripted world has one');
+  return set;
+}
+
+test('local volumes put a condition on the pool; what is not known is not claimed', () => {
+  expect(durableStorage(['rancher.io/local-path'])).toMatchObject({ status: 'False', reason: 'LocalVolume' });
+  expect(durableStorage(['ebs.csi.aws.com'])).toMatchObject({ status: 'True' });
+  expect(durableStorage([null])).toMatchObject({ status: 'Unknown' });
+});
+
+test.each([
+  ['nothing seen', [], null],
+  [
+    'too short',
+    [
+      { at: 0, left: 9 },
+      { at: 2000, left: 3 },
+    ],
+    null,
+  ],
+  [
+    'no progress',
+    [
+      { at: 0, left: 9 },
+      { at: 9000, left: 9 },
+    ],
+    null,
+  ],
+  [
+    'a steady rate',
+    [
+      { at: 0, left: 100 },
+      { at: 10_000, left: 80 },
+    ],
+    40,
+  ],
+])('the estimate with %s', (_, samples, seconds) => expect(estimateSeconds(samples)).toBe(seconds));
+
+test('an address is held when the pod of its lease is there and ready', () => {
+  const holder = { pod: 'main-egress-x', uid: 'uid-0', node: 'node-a', host: '10.0.0.1', port: 20_000 };
+  const lease = {
+    version: 1 as const,
+    address: '192.0.2.1',
+    ipPool: 'mail/main',
+    holder,
+    epoch: 1,
+    renewals: 3,
+  };
+  const base = {
+    metadata: sampleIPPool().metadata,
+    before: {},
+    addresses: ['192.0.2.1', '192.0.2.2'],
+    problem: null,
+    findings: { nats: { kind: 'Written' as const }, problem: null, leases: [lease] },
+    pods: [podView(0)],
+    unschedulable: null,
+    usedBy: [],
+    now: NOW,
+  };
+  const status = ipPoolStatus(base);
+  expect(status.addresses.map(({ state }) => state)).toEqual(['Held', 'Unplaced']);
+  expect(status.held).toBe('1/2');
+  expect(condition(status, 'Ready')).toMatchObject({ status: 'False', reason: 'AddressUnplaced' });
+  expect(ipPoolStatus({ ...base, pods: [podView(0, { ready: false })] }).held).toBe('0/2');
+  const released = { ...base.findings, leases: [{ ...lease, released: true as const }] };
+  expect(ipPoolStatus({ ...base, findings: released }).held).toBe('0/2');
+  expect(condition(ipPoolStatus({ ...base, addresses: ['192.0.2.1'] }), 'Ready')).toMatchObject({
+    status: 'True',
+  });
+});
+
+test('records that are missing do not make a domain less ready; a missing key does', () => {
+  const record = { name: 'pf1._domainkey.example.org', type: 'TXT', value: 'v=DKIM1', seen: 'No' as const };
+  const base = {
+    metadata: sampleDomain().metadata,
+    before: {},
+    problem: null,
+    keyProblem: null,
+    records: [record],
+    findings: { nats: { kind: 'Written' as const } },
+    now: NOW,
+  };
+  const status = domainStatus(base);
+  expect(condition(status, 'Ready')).toMatchObject({ status: 'True' });
+  expect(condition(status, 'DNSVerified')).toMatchObject({ status: 'False', reason: 'RecordsMissing' });
+  const keyless = domainStatus({ ...base, keyProblem: { reason: 'KeyMissing', message: 'gone' } });
+  expect(condition(keyless, 'Ready')).toMatchObject({ status: 'False', reason: 'KeyMissing' });
+  expect(condition(keyless, 'KeysReady')).toMatchObject({ status: 'False' });
+});
