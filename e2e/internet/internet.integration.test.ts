@@ -102,7 +102,7 @@ class Talk {
 const greeted = async (host: string, source?: string): Promise<Talk> => {
   const talk = await Talk.to(host, source);
   await talk.reply();
-  await talk.say('EHLO out1.demo.example');
+  await talk.say('EHLO mta1.demo.example');
   return talk;
 };
 const behave = (behaviour: Behaviour) => client.setBehaviour('alder.example', behaviour);
@@ -122,7 +122,7 @@ describe('mail exchangers', () => {
       ...{
         mx: 'mx.alder.example',
         source: SOURCE,
-        ehlo: 'out1.demo.example',
+        ehlo: 'mta1.demo.example',
         tls: null,
         from: 'ada@demo.example',
       },
@@ -213,9 +213,9 @@ describe('mail exchangers', () => {
       expect(issuer.CN === 'Miniature Internet Root').toBe(tls !== 'self-signed');
       expect(subject.CN).toBe(tls === 'wrong-name' ? 'somewhere-else.example' : 'mx.alder.example');
       expect(Date.parse(valid_to) < Date.now()).toBe(tls === 'expired');
-      await talk.say('EHLO out1.demo.example');
+      await talk.say('EHLO mta1.demo.example');
       expect(await talk.send(['a@alder.example'])).toMatch(/^250/);
-      expect((await messages())[0]).toMatchObject({ tls: 'TLSv1.3', ehlo: 'out1.demo.example' });
+      expect((await messages())[0]).toMatchObject({ tls: 'TLSv1.3', ehlo: 'mta1.demo.example' });
     },
   );
 

@@ -7,7 +7,7 @@ const session = {
   mx: 'mx.fir.example',
   mxAddress: '203.0.113.16',
   source: OURS,
-  ehlo: 'out1.demo.example',
+  ehlo: 'mta1.demo.example',
   tls: null,
   seq: 1,
   at: 1,

@@ -75,7 +75,7 @@ export function demoWorld(): World {
     senderDomain: SENDER,
     sendingAddresses: [10, 11, 12, 13].map((n, i) => ({
       address: `198.51.100.${n}`,
-      ehlo: `out${i + 1}.${SENDER}`,
+      ehlo: `mta${i + 1}.${SENDER}`,
     })),
     domains: [
       ...alone.map((one) =>

@@ -19,8 +19,8 @@ test('the world can be asked for', () => {
     { preference: 10, exchange: 'mx.alder.example' },
   ]);
   expect(ask(world, 'mx.alder.example', 'A').answers).toEqual(['203.0.113.11']);
-  expect(ask(world, 'out1.demo.example', 'A').answers).toEqual(['198.51.100.10']);
-  expect(ask(world, '10.100.51.198.in-addr.arpa', 'PTR').answers).toEqual(['out1.demo.example']);
+  expect(ask(world, 'mta1.demo.example', 'A').answers).toEqual(['198.51.100.10']);
+  expect(ask(world, '10.100.51.198.in-addr.arpa', 'PTR').answers).toEqual(['mta1.demo.example']);
   expect(ask(world, 'tamarack.example', 'MX').answers).toHaveLength(2);
 });
 

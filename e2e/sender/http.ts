@@ -1,4 +1,4 @@
-// Submission by HTTP: the raw message with its envelope, under an Idempotency-Key.
+// Submission by HTTP: the message as it is, its envelope in header fields, under an Idempotency-Key (docs/http-api.md).
 import { Agent, fetch } from 'undici';
 import { allOf, type Submission, type SubmissionResult } from './record.ts';
 
@@ -8,6 +8,9 @@ export interface HttpTarget {
 }
 
 const dispatcher = new Agent({ connect: { rejectUnauthorized: false }, connections: 16 });
+
+/** Header fields carry bytes; UTF-8 addresses are given as their bytes, one character each. */
+const bytes = (text: string) => Buffer.from(text).toString('latin1');
 
 /** Sends one message; never rejects: the verdict says what is known. */
 export async function sendByHttp(
@@ -21,20 +24,19 @@ export async function sendByHttp(
       dispatcher,
       headers: {
         authorization: `Bearer ${target.token}`,
-        'content-type': 'application/json',
+        'content-type': 'message/rfc822',
         'idempotency-key': submission.testId,
+        'postfleet-from': bytes(submission.from),
+        'postfleet-to': bytes(submission.recipients.join(', ')),
       },
-      body: JSON.stringify({
-        envelope: { from: submission.from, to: submission.recipients },
-        raw: submission.message.toString('base64'),
-      }),
+      body: submission.message,
       signal: AbortSignal.timeout(120_000),
     });
     const text = await response.text();
     if (response.status === 504) return allOf(submission, 'unknown', text, attempt);
     if (response.status !== 202) return allOf(submission, 'refused', `${response.status} ${text}`, attempt);
     const refused = new Set(
-      (JSON.parse(text).refused ?? []).map((entry: { address: string }) => entry.address),
+      (JSON.parse(text) as { refused: { address: string }[] }).refused.map((one) => one.address),
     );
     const recipients = submission.recipients.map((address) => {
       return { address, verdict: refused.has(address) ? ('refused' as const) : ('accepted' as const) };

@@ -1,7 +1,7 @@
 {{- /* What each role may say and hear in NATS. Its user is the DNS name of its certificate; a certificate without a user is refused. */ -}}
 
 {{- define "postfleet.nats.readBucket" -}}
-{{- range list "STREAM.INFO.KV_%s" "STREAM.MSG.GET.KV_%s" "DIRECT.GET.KV_%s.>" "CONSUMER.CREATE.KV_%s.>" "CONSUMER.INFO.KV_%s.>" "CONSUMER.DELETE.KV_%s.>" "CONSUMER.MSG.NEXT.KV_%s.>" -}}
+{{- range list "STREAM.INFO.KV_%s" "STREAM.MSG.GET.KV_%s" "DIRECT.GET.KV_%s.>" "CONSUMER.CREATE.KV_%s" "CONSUMER.CREATE.KV_%s.>" "CONSUMER.INFO.KV_%s.>" "CONSUMER.DELETE.KV_%s.>" "CONSUMER.MSG.NEXT.KV_%s.>" -}}
 "$JS.API.{{ printf . $ }}", {{ end -}}
 "$JS.FC.KV_{{ . }}.>"
 {{- end -}}
