@@ -4,13 +4,16 @@ CACHE := $(or $(POSTFLEET_CACHE),$(HOME)/.cache/postfleet)
 export POSTFLEET_CACHE := $(CACHE)
 .DEFAULT_GOAL := help
 
-.PHONY: help demo demo-down test check lint types generate bench tools image cluster-up cluster-down
+.PHONY: help demo demo-down env test check lint types generate bench tools image cluster-up cluster-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: tools ## a real cluster, a pool of three pods, 1,000 mails, a scale-down in the middle, and the table of what became of them
 	@$(NODE) e2e/demo/main.ts
+
+env: ## settings for your shell: eval "$$(make env)"
+	@echo 'export KUBECONFIG='`$(NODE) e2e/cluster/main.ts kubeconfig`' PATH=$(CACHE)/bin:'"$$PATH"
 
 demo-down: node_modules/.package-lock.json ## remove everything `make demo` made
 	@$(NODE) e2e/demo/main.ts down
