@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -14,17 +15,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child, freePorts, until } from '../e2e/rig/servers.ts';
-
-export interface Peer {
-  readonly host: string;
-  readonly port: number;
-  /** The processes whose CPU counts, by name. */
-  readonly pids: Readonly<Record<string, number>>;
-  stop(): Promise<void>;
-}
+import type { Contender } from './contender.ts';
 
 /** Starts Postfix with opendkim; `routes` maps a recipient domain to its sink's address. */
-export async function startPostfix(from: string, routes: ReadonlyMap<string, string>): Promise<Peer> {
+export async function startPostfix(from: string, routes: ReadonlyMap<string, string>): Promise<Contender> {
   if (!existsSync('/usr/sbin/postfix') || !existsSync('/usr/sbin/opendkim')) {
     throw new Error('the bench compares with Postfix and opendkim: apt-get install postfix opendkim');
   }
@@ -41,8 +35,9 @@ export async function startPostfix(from: string, routes: ReadonlyMap<string, str
     return existsSync(file) ? Number(readFileSync(file, 'utf8')) : null;
   });
   return {
-    host: '127.0.0.1',
-    port,
+    name: 'Postfix with opendkim',
+    load: { host: '127.0.0.1', port, from },
+    empty: () => isEmpty(join(folder, 'spool')),
     pids: { postfix: masterPid, opendkim: opendkim.process.pid as number },
     async stop() {
       execFileSync('/usr/sbin/postfix', ['-c', config, 'stop'], { stdio: 'ignore' });
@@ -52,6 +47,14 @@ export async function startPostfix(from: string, routes: ReadonlyMap<string, str
     },
   };
 }
+
+/** No queue file in any queue. */
+const isEmpty = (spool: string): boolean =>
+  ['maildrop', 'incoming', 'active', 'deferred'].every((queue) =>
+    readdirSync(join(spool, queue), { recursive: true, withFileTypes: true }).every(
+      (entry) => !entry.isFile(),
+    ),
+  );
 
 function startOpendkim(folder: string, port: number, from: string): Child {
   const key = join(folder, 'dkim.pem');

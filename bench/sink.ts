@@ -21,7 +21,7 @@ export function startSinks(count: number): Sinks {
       }),
   );
   const last = (sink: Child) => {
-    const counts = /sess=\d+ quit=\d+ mesg=(\d+)[^=]*$/.exec(sink.output);
+    const counts = /sess=\d+ quit=\d+ mesg=(\d+)[^=]*$/.exec(sink.output.slice(-200));
     return Number(counts?.[1] ?? 0);
   };
   return {
