@@ -11,7 +11,8 @@ import { GROUP } from './kinds.ts';
 const NOTE = '# Generated from resources/ by `make generate`; do not edit.\n';
 
 const crdYaml = (definition: Definition): string =>
-  stringify(customResourceDefinition(definition), { lineWidth: 0 });
+  // Kubernetes reads YAML 1.1, in which a bare Yes is true.
+  stringify(customResourceDefinition(definition), { lineWidth: 0, version: '1.1' });
 
 /** The chart's form: kept when the release goes (its deletion would delete every resource), and left out on demand. */
 function crdTemplate(definition: Definition): string {

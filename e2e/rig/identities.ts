@@ -2,8 +2,8 @@
 import { webcrypto } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as x509 from '@peculiar/x509';
 import { type Identity, identityUri, roleDnsName } from '../../process/identity/name.ts';
+import * as x509 from '../../process/identity/x509.ts';
 
 export interface PodCertificate {
   readonly cert: string;
@@ -21,7 +21,6 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
 
 export async function testAuthority(): Promise<TestAuthority> {
-  x509.cryptoProvider.set(webcrypto as Crypto);
   const keys = await newKeys();
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=postfleet test authority',
