@@ -69,6 +69,8 @@ function connectionOptions(settings: BusSettings, role: string): ConnectionOptio
     ignoreAuthErrorAbort: true,
     // Servers announce pod addresses, which stand in no certificate.
     ignoreClusterUpdates: true,
+    // A stack captured at every request costs more than the request; errors carry their cause without it.
+    noAsyncTraces: true,
     pingInterval: 5000,
     maxPingOut: 2,
     // The files are read at each connect, so that a renewed certificate is taken up.

@@ -1,5 +1,6 @@
-// The suppression question before every attempt. Questions of a few milliseconds are asked together; when the answer cannot
-// be known, nothing is sent: the breaker opens, and no attempt starts until a question has been answered again.
+// The suppression question before every attempt. Questions of a few milliseconds are asked together, and so are those that come
+// while one is under way; when the answer cannot be known, nothing is sent: the breaker opens, and no attempt starts until a
+// question has been answered again.
 import type { Log } from '../../process/log.ts';
 import type { SuppressionLookup } from './ports.ts';
 
@@ -19,7 +20,7 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-const GATHER_MS = 2;
+const GATHER_MS = 5;
 const MOST_PAIRS = 500;
 const PROBE_MS = 2000;
 
@@ -30,6 +31,7 @@ export class Suppression {
   #waiting: Asked[] = [];
   #pairs = 0;
   #timer: NodeJS.Timeout | null = null;
+  #asking = 0;
   #probe: NodeJS.Timeout | null = null;
 
   constructor(lookup: SuppressionLookup, log: Log, changed: (obstacle: string | null) => void) {
@@ -49,7 +51,7 @@ export class Suppression {
       this.#waiting.push({ pairs: addresses.map((address) => ({ account, address })), resolve, reject });
       this.#pairs += addresses.length;
       if (this.#pairs >= MOST_PAIRS) this.#ask();
-      else this.#timer ??= setTimeout(() => this.#ask(), GATHER_MS);
+      else if (this.#asking === 0) this.#timer ??= setTimeout(() => this.#ask(), GATHER_MS);
     });
   }
 
@@ -63,10 +65,17 @@ export class Suppression {
     const asked = this.#waiting;
     this.#waiting = [];
     this.#pairs = 0;
-    this.#lookup(asked.flatMap(({ pairs }) => pairs)).then(
-      (answers) => this.#answer(asked, answers),
-      (error: unknown) => this.#fail(asked, error),
-    );
+    this.#asking++;
+    this.#lookup(asked.flatMap(({ pairs }) => pairs))
+      .then(
+        (answers) => this.#answer(asked, answers),
+        (error: unknown) => this.#fail(asked, error),
+      )
+      .finally(() => {
+        this.#asking--;
+        if (this.#asking === 0 && this.#waiting.length > 0)
+          this.#timer ??= setTimeout(() => this.#ask(), GATHER_MS);
+      });
   }
 
   #answer(asked: readonly Asked[], answers: readonly boolean[]): void {

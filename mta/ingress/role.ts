@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import type { Database } from '../../gateway/db.ts';
 import { findKey } from '../../gateway/keys.ts';
-import { isSuppressed } from '../../gateway/suppression.ts';
+import { suppressed } from '../../gateway/suppression.ts';
 import type { Log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { type AcceptParts, accept, type Submission } from './accept.ts';
@@ -65,7 +65,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     maxBytes: parts.maxBytes,
     access: new Access((id) => findKey(database, id)),
     failures: new Failures(),
-    suppressions: new Suppressions((account, addresses) => isSuppressed(database, account, addresses), log),
+    suppressions: new Suppressions((pairs) => suppressed(database, pairs), log),
     inFlight: new InFlight(IN_FLIGHT_BYTES),
     obstacle: late.publish.obstacle,
     accept: (submission: Submission) => accept(pipeline, submission),

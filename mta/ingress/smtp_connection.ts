@@ -10,7 +10,11 @@ const OWN_STATUS = /^[245]\.\d{1,3}\.\d{1,3} /;
 class SubmissionConnection extends SMTPConnection {
   override send(code: number, data?: string | string[], context?: string | false): void {
     const own = typeof data === 'string' && OWN_STATUS.test(data);
+    // Replies to pipelined commands leave together (RFC 2920 §3.2): each write is a TLS record and a system call.
+    const socket = (this as unknown as { _socket: Socket })._socket;
+    socket.cork();
     super.send(code, data, own ? false : context);
+    setImmediate(() => socket.uncork());
   }
 
   /** Syntax of the command only; handlers judge the address. */
