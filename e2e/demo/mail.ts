@@ -55,7 +55,7 @@ export async function runMail(stage: Stage, options: MailOptions, progress: Prog
       if (results.length >= submissions.length / 2) scaling ??= scaleDown(stage, progress);
     },
   });
-  return settle(stage, sending, results, options, progress, () => scaling);
+  return settle(stage, sending, results, options, progress, prefix, () => scaling);
 }
 
 async function scaleDown(stage: Stage, progress: Progress): Promise<void> {
@@ -75,8 +75,10 @@ async function settle(
   results: readonly SubmissionResult[],
   options: MailOptions,
   progress: Progress,
+  prefix: string,
   scaling: () => Promise<unknown> | null,
 ): Promise<MailOutcome> {
+  let seen = 0;
   let sent = false;
   const finished = sending.then(() => {
     sent = true;
@@ -85,7 +87,10 @@ async function settle(
   const allowedSources = stage.world.sendingAddresses.map(({ address }) => address);
   let deadline = Number.POSITIVE_INFINITY;
   for (;;) {
-    records.push(...(await stage.internet.records(records.at(-1)?.seq ?? 0)));
+    const fresh = await stage.internet.records(seen);
+    seen = fresh.at(-1)?.seq ?? seen;
+    // A demo that was cut off may have left mail that is still on its way.
+    records.push(...fresh.filter((record) => numberOf(record)?.startsWith(prefix) ?? true));
     const pool = await readPool(stage.cluster);
     const judgement = judge({ sent: results, records, allowedSources, queued: pool.backlog });
     progress.show(progressLine(results.length, judgement, pool));
@@ -100,6 +105,10 @@ async function settle(
     await delay(500);
   }
 }
+
+/** The number of the message that a record speaks of, when it is known. */
+const numberOf = (record: InternetRecord) =>
+  record.kind === 'message' ? (record.dsn?.testId ?? record.testId) : record.testId;
 
 function progressLine(sent: number, judgement: Judgement, pool: PoolView): string {
   const waiting = judgement.accepted - judgement.delivered - judgement.bounced;

@@ -67,12 +67,16 @@ export class SmtpSession {
       smtpUtf8: utf8,
     };
     return new Promise((resolve) => {
-      this.#connection.once('error', () => resolve(allOf(submission, 'unknown', 'connection lost', attempt)));
+      const lost = () => done(allOf(submission, 'unknown', 'connection lost', attempt));
+      const done = (result: SubmissionResult) => {
+        this.#connection.off('error', lost);
+        resolve(result);
+      };
+      this.#connection.once('error', lost);
       this.#connection.send(envelope as never, submission.message, (error, info) => {
         if (error) {
           const code = (error as { responseCode?: number }).responseCode;
-          resolve(allOf(submission, code ? 'refused' : 'unknown', error.message, attempt));
-          return;
+          return done(allOf(submission, code ? 'refused' : 'unknown', error.message, attempt));
         }
         const { rejected, response } = info as unknown as SendInfo;
         const recipients = submission.recipients.map((address) => {
@@ -81,7 +85,7 @@ export class SmtpSession {
             verdict: rejected.includes(address) ? ('refused' as const) : ('accepted' as const),
           };
         });
-        resolve({ testId: submission.testId, recipients, reply: response, attempts: attempt });
+        done({ testId: submission.testId, recipients, reply: response, attempts: attempt });
       });
     });
   }

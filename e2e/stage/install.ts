@@ -39,6 +39,8 @@ export async function installChart(cluster: Cluster, options: InstallOptions): P
     `nats.profile=${options.profile}`,
     `postgres.image=${(await postgresImage()).name}`,
     `dns.servers={${options.dnsServer}}`,
+    // The miniature internet's MX hosts; egress lets nothing out to documentation ranges otherwise.
+    'egress.allowedDestinations={203.0.113.0/24}',
     'ingress.replicas=1',
     'ingress.hostname=mail.demo.example',
     'ingress.service.type=NodePort',
