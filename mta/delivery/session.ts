@@ -1,8 +1,10 @@
 // One SMTP session with a remote host, over the socket that egress gave us. nodemailer's client speaks the protocol
 // (RFC 5321, PIPELINING, STARTTLS, SMTPUTF8); this says what each ending means for each recipient.
+import type { Writable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
+import { doubleDots } from './dots.ts';
 import type { Policy, Verdict } from './ports.ts';
 import type { Grant } from './tunnel.ts';
 
@@ -26,6 +28,7 @@ const ENVELOPE_MS = 300_000;
 const FINAL_DOT_MS = 600_000;
 /** A message up to this size is handed to the socket at once; a larger one in pieces as the socket takes them. */
 const PIECE = 256 * 1024;
+const CRLF = Buffer.from('\r\n');
 
 type SmtpError = Error & {
   readonly code?: string;
@@ -52,7 +55,6 @@ export class Session {
   readonly source: string;
   readonly provider: string;
   readonly #smtp: SMTPConnection;
-  readonly #socket: Grant['socket'];
   readonly #monotonic: () => number;
   readonly #until: number;
   #recipientsLeft: number;
@@ -70,7 +72,6 @@ export class Session {
     this.source = options.source;
     this.provider = grant.provider;
     this.#smtp = smtp;
-    this.#socket = grant.socket;
     this.#monotonic = options.monotonic;
     this.#until = options.monotonic() + grant.seconds * 1000;
     this.#recipientsLeft = grant.messages;
@@ -198,21 +199,28 @@ export class Session {
     });
   }
 
-  /** Hands the message over when the server has asked for it, and notes when the final dot is on its way. */
+  /**
+   * Hands the message over when the server has asked for it, and notes when the final dot is on its way. It goes past nodemailer's
+   * stream, which looks at every octet, and leaves to it what ends the text: CRLF and the dot, so our last CRLF is kept back.
+   */
   #message(message: Buffer, started: () => void): { pipe(to: NodeJS.WritableStream): void } {
+    const length = message.subarray(-2).equals(CRLF) ? message.length - 2 : message.length;
     return {
       pipe: (to) => {
         started();
+        const { _socket: socket } = this.#smtp as unknown as { readonly _socket: Writable };
         const write = (from: number): void => {
-          const end = from + PIECE;
-          if (end >= message.length) {
+          const end = Math.min(from + PIECE, length);
+          const piece = doubleDots(message.subarray(from, end), from === 0 || message[from - 1] === 0x0a);
+          if (end === length) {
             this.#pastDot = true;
             // The text and the dot leave in one write.
-            this.#socket.cork();
-            to.end(message.subarray(from));
-            setImmediate(() => this.#socket.uncork());
-          } else if (to.write(message.subarray(from, end))) setImmediate(write, end);
-          else to.once('drain', () => write(end));
+            socket.cork();
+            socket.write(piece);
+            to.end();
+            setImmediate(() => socket.uncork());
+          } else if (socket.write(piece)) setImmediate(write, end);
+          else socket.once('drain', () => write(end));
         };
         write(0);
       },
