@@ -47,5 +47,6 @@ cluster-down: node_modules/.package-lock.json ## remove the local cluster
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm > /dev/null || { echo 'npm is needed (any version from 10 on): it brings Node 26 and everything else'; exit 1; }
-	npm ci --no-audit --no-fund --loglevel=error
+	# Not `npm ci`: it insists on the optional packages of every platform, which a mirror of the registry need not carry.
+	npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
