@@ -30,7 +30,8 @@ lint: node_modules/.package-lock.json ## lint and format what can be fixed
 generate: node_modules/.package-lock.json ## CRDs and docs/resources.md from resources/
 	@$(NODE) resources/generate.ts
 
-bench: tools ## the figures of docs/benchmarks.md, beside Postfix with opendkim
+bench: node_modules/.package-lock.json ## the figures of docs/benchmarks.md, beside Postfix with opendkim
+	@$(NODE) e2e/tools/main.ts bench
 	@$(NODE) bench/main.ts
 
 tools: node_modules/.package-lock.json ## what this machine lacks: Debian packages, Kubernetes, NATS, Helm (built once, cached outside the checkout)

@@ -9,15 +9,16 @@ export interface Figure {
   readonly conditions: string;
 }
 
-/** Appends figures to bench/out/<file>.jsonl and prints them. */
+/** Appends figures to bench/out/<file>.jsonl and prints them, under their conditions. */
 export function recordFigures(file: string, figures: readonly Figure[]): void {
   const folder = join(import.meta.dirname, 'out');
   mkdirSync(folder, { recursive: true });
+  let conditions = '';
   for (const figure of figures) {
     appendFileSync(join(folder, `${file}.jsonl`), `${JSON.stringify(figure)}\n`);
-    console.log(
-      `${figure.figure.padEnd(40)} ${String(figure.value).padStart(10)} ${figure.unit}   (${figure.conditions})`,
-    );
+    if (figure.conditions !== conditions) console.log(figure.conditions);
+    conditions = figure.conditions;
+    console.log(`  ${figure.figure.padEnd(50)} ${String(figure.value).padStart(8)} ${figure.unit}`);
   }
 }
 

@@ -9,28 +9,41 @@ import type { Contender } from './contender.ts';
 const DNS_PORT = 5300;
 const SHARDS = 8;
 
-/** Starts it; `routes` maps a recipient domain to its mail host's address. `profileDir`: every role writes a CPU profile there. */
+export interface PostfleetOptions {
+  /** Every role writes a CPU profile there when it ends. */
+  readonly profileDir?: string | undefined;
+  /** The delivery pod's volume, which already holds so many recipients. */
+  readonly volume?: { readonly dir: string; readonly recipients: number };
+}
+
+export interface Postfleet extends Contender {
+  readonly fleet: Fleet;
+}
+
+/** Starts it; `routes` maps a recipient domain to its mail host's address. */
 export async function startPostfleet(
   from: string,
   routes: ReadonlyMap<string, string>,
-  profileDir?: string,
-): Promise<Contender> {
+  { profileDir, volume }: PostfleetOptions = {},
+): Promise<Postfleet> {
   const dns = await serveDns(routes);
   const profile = (role: string) =>
     profileDir ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${join(profileDir, role)}` } : {};
+  const delivery = { ...profile('delivery'), ...(volume && { POSTFLEET_SPOOL_DIR: volume.dir }) };
   const fleet = await startFleet({
     domain: from.split('@')[1] as string,
     shards: SHARDS,
     addresses: [{ address: '127.2.0.1', ehlo: 'mta1.bench.test' }],
     dnsServers: [`127.0.0.1:${DNS_PORT}`],
     natsServers: 1,
-    env: { ingress: profile('ingress'), delivery: profile('delivery'), egress: profile('egress') },
+    env: { ingress: profile('ingress'), delivery, egress: profile('egress') },
   });
   return {
     name: 'Postfleet',
     load: { host: '127.0.0.1', port: fleet.ingress.smtpPort, from, auth: fleet.credentials },
     pids: pidsOf(fleet),
-    empty: () => isEmpty(fleet),
+    fleet,
+    empty: () => isEmpty(fleet, volume?.recipients ?? 0),
     async stop() {
       await fleet.stop();
       await dns.close();
@@ -64,11 +77,13 @@ function pidsOf({ ingress, deliveries, egress, nats, postgres }: Fleet): Record<
   );
 }
 
-/** Nothing in hand and nothing in the spool. */
-async function isEmpty(fleet: Fleet): Promise<boolean> {
+/** Nothing in hand, and no more in the spool than there was. */
+async function isEmpty(fleet: Fleet, spooled: number): Promise<boolean> {
   const text = (await Promise.all(fleet.deliveries.map(fleet.metrics))).join('\n');
-  const values = ['postfleet_delivery_in_hand_parcels', 'postfleet_delivery_queue_recipients'].map((name) =>
-    Number(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN),
+  const value = (name: string) =>
+    Number(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return (
+    value('postfleet_delivery_in_hand_parcels') === 0 &&
+    value('postfleet_delivery_queue_recipients') === spooled
   );
-  return values.every((value) => value === 0);
 }

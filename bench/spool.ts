@@ -1,27 +1,16 @@
 // What the spool costs: CPU of holding parcels, and how a pod with 100,000 of them starts. `node bench/spool.ts`
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HopId } from '../mta/message/parcel.ts';
-import { parcelOf, recipient } from '../mta/spool/fixtures.ts';
-import { type LmdbSpool, openSpool } from '../mta/spool/lmdb.ts';
+import { openSpool } from '../mta/spool/lmdb.ts';
 import { type Figure, recordFigures, rounded } from './figures.ts';
+import { each, fillSpool, IN_FLIGHT } from './fill-spool.ts';
 
 const PARCELS = 100_000;
-const IN_FLIGHT = 50;
 const CONDITIONS = `${PARCELS} parcels of 10 KB, one recipient each, ${IN_FLIGHT} commits in flight`;
 const MB = 1024 * 1024;
-
-/** Runs `one` for each number below `count`, so many at a time. */
-async function each(count: number, one: (number: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const work = async () => {
-    for (let number = next++; number < count; number = next++) await one(number);
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, work));
-}
 
 /** CPU seconds, wall seconds of `work`. */
 async function measured(work: () => Promise<void>) {
@@ -33,22 +22,12 @@ async function measured(work: () => Promise<void>) {
 
 const per1000 = (seconds: number, count: number): number => rounded((seconds / count) * 1000);
 
-async function fill(spool: LmdbSpool, ids: HopId[]): Promise<void> {
-  const text = randomBytes(7500).toString('base64');
-  await each(PARCELS, async (number) => {
-    // Ids as they are in life: hashes, so that every table is written at random places.
-    const hopId = randomBytes(16).toString('hex') as HopId;
-    const message = Buffer.from(`Subject: ${number}\r\n\r\n${text}`);
-    const recipients = [recipient(`r${number}@d${number % 20}.test`, Date.now() + number)];
-    await spool.commit([{ kind: 'put', parcel: parcelOf(number, { hopId, message, recipients }) }]);
-    ids.push(hopId);
-  });
-}
-
 async function holdAndFinish(dir: string): Promise<Figure[]> {
   const spool = await openSpool(dir);
-  const ids: HopId[] = [];
-  const put = await measured(() => fill(spool, ids));
+  let ids: readonly HopId[] = [];
+  const put = await measured(async () => {
+    ids = await fillSpool(spool, PARCELS, Date.now());
+  });
   const ready = ['spool_100k_ready_seconds', 'spool_100k_rss_mb', 'spool_100k_read_rss_mb'];
   await spool.close();
   const started = JSON.parse(

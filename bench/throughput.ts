@@ -18,8 +18,9 @@ const sinks = startSinks(DOMAINS.length);
 const routes = new Map(DOMAINS.map((domain, i) => [domain, sinks.addresses[i] as string]));
 const contenders: Contender[] = [];
 try {
-  if (!process.env.POSTFLEET_BENCH_PROFILE) contenders.push(await startPostfix(FROM, routes));
-  contenders.push(await startPostfleet(FROM, routes, process.env.POSTFLEET_BENCH_PROFILE));
+  const profileDir = process.env.POSTFLEET_BENCH_PROFILE;
+  if (!profileDir) contenders.push(await startPostfix(FROM, routes));
+  contenders.push(await startPostfleet(FROM, routes, { profileDir }));
   const results = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));
   for (const contender of contenders) await runRound(contender, sinks, { ...AMOUNT, messages: WARM_UP });
   for (let round = 0; round < rounds; round++)
@@ -31,40 +32,32 @@ try {
 }
 
 function report(results: ReadonlyMap<Contender, readonly Round[]>): void {
-  const [ours, theirs] = [...results].reverse().map(([, all]) => medians(all));
+  const [ours = [], theirs] = [...results.values()].reverse();
   const conditions = `${messages} messages of 10 KB, RSA-2048, 50 sessions, 20 domains, nats-server R1 sync always, mutual TLS; median of ${rounds} rounds`;
   const figure = (name: string, value: number, unit: string): Figure => ({
     ...{ figure: name, value: rounded(value), unit, conditions },
   });
-  const of = (prefix: string, one: Round): Figure[] => [
-    figure(`${prefix}cpu_seconds_per_1000`, sum(one), 's'),
-    figure(`${prefix}messages_per_second`, one.messagesPerSecond, '1/s'),
-    ...Object.entries(one.cpu).map(([name, value]) =>
-      figure(`${prefix}cpu_seconds_per_1000_${name}`, value, 's'),
+  const of = (prefix: string, all: readonly Round[]): Figure[] => [
+    figure(`${prefix}cpu_seconds_per_1000`, median(all.map(total)), 's'),
+    ...Object.keys(all[0]?.cpu ?? {}).map((name) =>
+      figure(`${prefix}cpu_seconds_per_1000_${name}`, median(all.map(({ cpu }) => cpu[name] ?? 0)), 's'),
     ),
-    figure(`${prefix}memory_pss_peak_mib`, one.memoryMiB, 'MiB'),
+    figure(`${prefix}messages_per_second`, median(all.map((round) => round.messagesPerSecond)), '1/s'),
+    figure(`${prefix}memory_pss_peak_mib`, median(all.map((round) => round.memoryMiB)), 'MiB'),
   ];
+  // Each round against the peer's just before: other work on the machine weighs on both.
+  const ratios = ours.map((round, i) => total(round) / total(theirs?.[i]));
   recordFigures('throughput', [
-    ...of('', ours as Round),
+    ...of('', ours),
     ...(theirs ? of('postfix_opendkim_', theirs) : []),
-    ...(theirs ? [figure('cpu_ratio_to_postfix_opendkim', sum(ours) / sum(theirs), '')] : []),
+    ...(theirs ? [figure('cpu_ratio_to_postfix_opendkim', median(ratios), '')] : []),
   ]);
 }
 
-function sum(round: Round | undefined): number {
-  return Object.values(round?.cpu ?? {}).reduce((total, value) => total + value, 0);
+function total(round: Round | undefined): number {
+  return Object.values(round?.cpu ?? {}).reduce((sum, value) => sum + value, 0);
 }
 
-/** The median of each number on its own. */
-function medians(all: readonly Round[]): Round {
-  const median = (of: (round: Round) => number): number => {
-    const sorted = all.map(of).sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  };
-  const names = Object.keys(all[0]?.cpu ?? {});
-  return {
-    messagesPerSecond: median((round) => round.messagesPerSecond),
-    memoryMiB: median((round) => round.memoryMiB),
-    cpu: Object.fromEntries(names.map((name) => [name, median((round) => round.cpu[name] ?? 0)])),
-  };
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
