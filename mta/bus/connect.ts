@@ -23,6 +23,13 @@ export const CONNECT_HEADERS = {
   reason: 'postfleet-reason',
 } as const;
 
+/** How long a granted connection may start new transactions; a short life lets other pods and new holders have their turn. */
+export const GRANT_SECONDS = 120;
+/** What a transaction may still take after its grant ended: the ten minutes after the final dot, and one for the data. */
+export const AFTER_GRANT_MS = 11 * 60_000;
+/** No connection through egress is older. */
+export const LONGEST_CONNECTION_MS = GRANT_SECONDS * 1000 + AFTER_GRANT_MS;
+
 /** Why egress does not connect; the status code in front is the HTTP status that carries it. */
 export const CONNECT_REFUSALS = {
   ConnectionLimit: 429, // with Retry-After in seconds

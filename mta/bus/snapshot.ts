@@ -102,6 +102,12 @@ export interface Statement {
   readonly eventsUnsent: number;
 }
 
+/**
+ * Length of a lease. Its holder counts from when it sent the last renewal, and has closed every connection of a movable address before;
+ * who watches counts from when it saw that renewal.
+ */
+export const LEASE_MS = 10_000;
+
 /** An egress pod's hold on an address: key `address.<address>` in the lease bucket. */
 export interface AddressLease {
   readonly version: typeof SNAPSHOT_VERSION;

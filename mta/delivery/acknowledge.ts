@@ -58,9 +58,20 @@ export class Acknowledger {
     this.#forget(held);
   }
 
+  /**
+   * Puts `held` out of the hand without a record: it is still in its stream, which delivers it again. `afterMs` null: it is not
+   * ours to give back any more.
+   */
+  giveBack(held: Held, afterMs: number | null): void {
+    if (afterMs !== null) for (const message of [held.message, ...held.twins]) message.nak(afterMs);
+    this.#forget(held);
+  }
+
   async #confirm(held: Held): Promise<boolean> {
     try {
-      return await held.message.ackAck({ timeout: CONFIRM_MS });
+      const timeout = CONFIRM_MS;
+      for (const twin of held.twins) if (!(await twin.ackAck({ timeout }))) return false;
+      return await held.message.ackAck({ timeout });
     } catch (error) {
       this.#log.debug({ hopId: held.hopId, err: error }, 'acknowledgement not confirmed');
       return false;
@@ -68,7 +79,6 @@ export class Acknowledger {
   }
 
   #forget(held: Held): void {
-    this.#hand.remove(held);
-    this.#released();
+    if (this.#hand.remove(held)) this.#released();
   }
 }

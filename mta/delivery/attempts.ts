@@ -1,11 +1,12 @@
 // Runs attempts: as many as there is room for, in the scheduler's order, and only while results have a durable place.
 import type { Log } from '../../process/log.ts';
 import type { HopId, Parcel, Recipient } from '../message/parcel.ts';
+import { CorruptRecordError } from '../spool/errors.ts';
 import type { Spool } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
 import type { Hand } from './hand.ts';
 import type { AttemptResult, Clock, Policy, Sender, Task, Verdict } from './ports.ts';
-import { fateOf, meaningOf } from './results.ts';
+import { type Fate, fateOf, meaningOf } from './results.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Header, Settled, Settler } from './settle.ts';
 import type { Suppression } from './suppression.ts';
@@ -29,7 +30,8 @@ export interface AttemptParts {
 
 interface Loaded {
   readonly header: Header;
-  readonly parcel: Omit<Parcel, 'recipients'>;
+  /** Null: the message cannot be read. */
+  readonly parcel: Omit<Parcel, 'recipients'> | null;
   readonly recipients: readonly { readonly index: number; readonly recipient: Recipient }[];
 }
 
@@ -43,6 +45,11 @@ function siteWaitMs(verdict: Verdict): number {
   const meaning = meaningOf(verdict.reply, verdict.phase);
   return meaning.kind === 'deferred' && meaning.scope === 'provider' ? RATE_LIMITED_MS : 0;
 }
+
+/** How long recipients are left alone after an error that nobody foresaw: repeating it at once would only eat the CPU. */
+const REST_MS = 60_000;
+/** And after a verdict that the policy has no answer for. */
+const UNDECIDED_MS = 900_000;
 
 /** Most attempts of this pod under way at once: each may hold a message in memory. */
 const MOST_ACTIVE = 400;
@@ -98,23 +105,24 @@ export class Attempts {
     const held = hand.get(task.hopId);
     if (held) held.attempting = true;
     this.#inFlight++;
-    let again = false;
+    let outcome: 'again' | 'rest' | undefined;
     try {
-      again = (await this.#attempt(task)) === 'again';
+      outcome = await this.#attempt(task);
     } catch (error) {
+      outcome = 'rest';
       log.error(
         { hopId: task.hopId, err: error },
         'an attempt failed in an unforeseen way; its recipients stay as they are',
       );
-    } finally {
-      this.#inFlight--;
-      if (held) held.attempting = false;
-      if (!again) busy.delete(task.hopId, task.indexes);
-      scheduler.done(task.site, clock.now());
-      if (again) scheduler.offer(task, 1);
-      this.#parts.ended();
-      this.pump();
     }
+    this.#inFlight--;
+    if (held) held.attempting = false;
+    if (outcome === 'rest') busy.rest(task.hopId, task.indexes, REST_MS);
+    else if (!outcome) busy.delete(task.hopId, task.indexes);
+    scheduler.done(task.site, clock.now());
+    if (outcome === 'again') scheduler.offer(task, 1);
+    this.#parts.ended();
+    this.pump();
   }
 
   /** `again`: there was no connection to be had; nothing has changed, and the task goes back into the queue. */
@@ -133,58 +141,106 @@ export class Attempts {
       await this.#putAside(task.hopId);
       return undefined;
     }
+    if (!loaded.parcel) {
+      const verdict: Verdict = { kind: 'failed', why: '4.3.0 the message cannot be read from the spool' };
+      const fates = recipients.map((one) => ({
+        ...one,
+        fate: this.#fate(one.recipient, verdict, header, null),
+      }));
+      await settler.settle(task.hopId, header, fates);
+      return undefined;
+    }
     const open = recipients.filter((_, at) => !suppressed[at]);
     const settled: Settled[] = recipients
       .filter((_, at) => suppressed[at])
       .map(({ index, recipient }) => ({ index, recipient, fate: { kind: 'suppressed' } }));
-    if (open.length) settled.push(...(await this.#send(task, loaded, open)));
+    if (open.length) settled.push(...(await this.#send(task, header, loaded.parcel, open)));
     if (settled.every(({ fate }) => fate.kind === 'waits' && !fate.counted))
       return this.#stopped ? undefined : 'again';
     await settler.settle(task.hopId, header, settled);
     return undefined;
   }
 
-  async #send(task: Task, loaded: Loaded, open: Loaded['recipients']): Promise<Settled[]> {
-    const { sender, scheduler, clock, policy, random, observe } = this.#parts;
+  /** Between the return of `send` and the record of what it brought nothing may throw: a 250 would be forgotten. */
+  async #send(
+    task: Task,
+    header: Header,
+    parcel: Omit<Parcel, 'recipients'>,
+    open: Loaded['recipients'],
+  ): Promise<Settled[]> {
+    const { sender } = this.#parts;
     const addresses = open.map(({ recipient }) => recipient.address);
     const sticky = open.find(({ recipient }) => recipient.stickySource)?.recipient.stickySource ?? null;
-    const result = await sender.send(task, loaded.parcel, addresses, sticky);
-    observe(task, result);
+    const result = await sender.send(task, parcel, addresses, sticky);
+    this.#note(task, result);
     const { host, provider, source } = result;
-    const now = clock.now();
-    const waitMs = Math.max(...result.verdicts.map(siteWaitMs));
-    if (waitMs > 0) scheduler.refused(task.site, now, waitMs);
-    const at = {
-      policy: policy(),
-      now,
-      acceptedAt: loaded.header.acceptedAt,
-      source,
-      random,
-    };
     return open.map(({ index, recipient }, position) => {
       const verdict: Verdict = result.verdicts[position] ?? { kind: 'failed', why: '4.3.0 no result' };
-      return { index, recipient, fate: fateOf(recipient, verdict, at), host, provider, source };
+      return {
+        index,
+        recipient,
+        fate: this.#fate(recipient, verdict, header, source),
+        host,
+        provider,
+        source,
+      };
     });
+  }
+
+  /** Counts a result and tells the scheduler what it means for the site. */
+  #note(task: Task, result: AttemptResult): void {
+    const { scheduler, clock, observe, log } = this.#parts;
+    try {
+      observe(task, result);
+      const waitMs = Math.max(...result.verdicts.map(siteWaitMs));
+      if (waitMs > 0) scheduler.refused(task.site, clock.now(), waitMs);
+    } catch (error) {
+      log.error({ hopId: task.hopId, err: error }, 'a result is not counted');
+    }
+  }
+
+  #fate(recipient: Recipient, verdict: Verdict, { acceptedAt }: Header, source: string | null): Fate {
+    const { clock, policy, random, log } = this.#parts;
+    const now = clock.now();
+    try {
+      return fateOf(recipient, verdict, { policy: policy(), now, acceptedAt, source, random });
+    } catch (error) {
+      log.error({ err: error }, 'a verdict has no fate under this policy; the recipient waits');
+      const dueAt = now + UNDECIDED_MS;
+      const attempts = recipient.attempts + 1;
+      return { kind: 'waits', counted: true, recipient: { ...recipient, attempts, dueAt } };
+    }
   }
 
   /** The parcel of a task, from memory or the spool; null when it has gone. */
   #load(task: Task): Loaded | null {
     const { hand, spool } = this.#parts;
+    const wanted = new Set(task.indexes);
     const inHand = hand.get(task.hopId)?.parcel;
     if (inHand) {
       const recipients = inHand.recipients.map((recipient, index) => ({ index, recipient }));
-      return { header: inHand, parcel: inHand, recipients };
+      return {
+        header: inHand,
+        parcel: inHand,
+        recipients: recipients.filter(({ index }) => wanted.has(index)),
+      };
     }
     const spooled = spool.parcel(task.hopId);
     if (!spooled || spooled.moving) return null;
-    const wanted = new Set(task.indexes);
     const recipients = spool.entriesOf(task.hopId).filter(({ index }) => wanted.has(index));
     if (recipients.length === 0) return null;
-    return {
-      header: spooled.header,
-      parcel: { ...spooled.header, message: spool.message(task.hopId) },
-      recipients,
-    };
+    return { header: spooled.header, parcel: this.#read(spooled.header, task.hopId), recipients };
+  }
+
+  /** A damaged message waits and expires like one that nobody takes: its sender gets a bounce, and people the record. */
+  #read(header: Header, hopId: HopId): Loaded['parcel'] {
+    try {
+      return { ...header, message: this.#parts.spool.message(hopId) };
+    } catch (error) {
+      if (!(error instanceof CorruptRecordError)) throw error;
+      this.#parts.log.error({ hopId, err: error }, 'a message in the spool cannot be read');
+      return null;
+    }
   }
 
   /** Suppression cannot be asked: the parcel waits in the spool; nothing goes to an unchecked recipient. */

@@ -18,6 +18,11 @@ export class Busy {
     this.#indexes.set(hopId, set);
   }
 
+  /** Lets go of them after `ms`. */
+  rest(hopId: HopId, indexes: readonly number[], ms: number): void {
+    setTimeout(() => this.delete(hopId, indexes), ms).unref();
+  }
+
   delete(hopId: HopId, indexes: readonly number[]): void {
     const set = this.#indexes.get(hopId);
     if (!set) return;

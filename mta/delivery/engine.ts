@@ -16,7 +16,8 @@ import { Budget } from './budget.ts';
 import { Busy } from './busy.ts';
 import { Feed } from './feed.ts';
 import type { Fleet } from './fleet.ts';
-import { Hand } from './hand.ts';
+import type { Passage } from './gate.ts';
+import { Hand, type Held } from './hand.ts';
 import { Handover } from './handover.ts';
 import { Intake } from './intake.ts';
 import { DeliveryMetrics } from './metrics.ts';
@@ -56,6 +57,10 @@ const TICK_MS = 250;
 const NEARLY_EMPTY = 30;
 /** Well within ack_wait (30 s). */
 const REFRESH_MS = 10_000;
+/** How long nothing is pulled after the spool has refused a parcel. */
+const REFUSED_MS = 5000;
+/** For results that came within the grace period and still look for a durable place. */
+const LAST_RESULTS_MS = 5000;
 
 const PRESET_POLICY: Policy = queuePolicySpec.parse({});
 
@@ -80,6 +85,7 @@ export class Engine {
   #ended = false;
   #refreshed = 0;
   #spoolFailure: string | null = null;
+  #refused: { readonly why: string; readonly until: number } | null = null;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -99,6 +105,7 @@ export class Engine {
       clock,
       log,
       ended: tally.ended,
+      refused: (error) => this.#spoolRefused(error),
     });
     this.#routes = new Routes(
       parts.lookupMx,
@@ -118,9 +125,9 @@ export class Engine {
       sender: parts.sender,
       suppression: this.#suppression,
       observe: tally.attempted,
-      ended: () => this.#refill(),
+      ended: () => this.#safely('feed', () => this.#refill()),
     });
-    const pump = () => this.#attempts.pump();
+    const pump = () => this.#safely('pump', () => this.#attempts.pump());
     this.#intake = new Intake({
       ...shared,
       scheduler,
@@ -129,9 +136,10 @@ export class Engine {
       hand,
       acknowledger: this.#acknowledger,
       offered: pump,
+      possiblyRepeated: (recipients) => this.metrics.possiblyRepeated.inc({ pool: parts.pool }, recipients),
     });
     const knownSite = (domain: string) => this.#routes.knownSite(domain);
-    this.#feed = new Feed({ ...shared, scheduler, settler, busy, knownSite, pump });
+    this.#feed = new Feed({ ...shared, scheduler, settler, busy, hand, knownSite, pump });
     this.#handover = new Handover({
       spool,
       busy,
@@ -160,10 +168,14 @@ export class Engine {
   }
 
   /** One delivery of one message of a shard. True: it keeps its budget slot. */
-  take = (message: MailMessage, shard: number): boolean => this.#intake.take(message, shard);
+  take = (message: MailMessage, shard: number, passage?: Passage): boolean =>
+    this.#intake.take(message, shard, passage);
+
+  /** Puts a parcel out of the hand that another pod gets redelivered. */
+  letGo = (held: Held): void => this.#acknowledger.giveBack(held, null);
 
   /** Writes a parcel in hand to the spool and acknowledges it. */
-  spoolHeld = (held: Parameters<Settler['spoolHeld']>[0]): Promise<void> => this.#settler.spoolHeld(held);
+  spoolHeld = (held: Held): Promise<void> => this.#settler.spoolHeld(held);
 
   poolChanged(): void {
     const { pool } = this.#parts.fleet;
@@ -180,11 +192,15 @@ export class Engine {
     this.#duties = dutiesOf(this.#parts.fleet.assignment, this.#parts.uid);
     const { handOver } = this.#duties;
     this.#feed.paused = handOver || this.#stopped;
-    if (handOver)
-      for (const task of this.#scheduler.withdraw(() => true)) this.#busy.delete(task.hopId, task.indexes);
+    if (handOver) this.#withdraw();
     // Idle connections would keep the peers from theirs.
     if (handOver) this.#parts.sender.rest();
     if (this.#handover.all !== handOver) this.#handover.all = handOver;
+  }
+
+  /** What only waits for its turn is handed over; a task that finds no connection comes back into the queue, and goes too. */
+  #withdraw(): void {
+    for (const task of this.#scheduler.withdraw(() => true)) this.#busy.delete(task.hopId, task.indexes);
   }
 
   /** All numbers of one instant. `held` is what the shards say at the same instant. */
@@ -215,14 +231,20 @@ export class Engine {
     for (const timer of this.#timers) clearInterval(timer);
     this.#feed.paused = true;
     this.#attempts.stop();
+    const began = this.#parts.clock.monotonic();
     const refresh = setInterval(() => this.hand.refresh(), REFRESH_MS);
     await this.#parts.sender.stop(graceMs);
-    await until(() => this.#attempts.inFlight === 0, 5000);
+    const left = graceMs - (this.#parts.clock.monotonic() - began);
+    await until(() => this.#attempts.inFlight === 0, Math.max(LAST_RESULTS_MS, left));
     await this.#handover.stop();
     clearInterval(refresh);
     this.#acknowledger.stop();
     this.#suppression.stop();
-    for (const held of this.hand.values()) if (held.parcel) held.message.nak();
+    const { homeless } = this.#settler;
+    if (homeless > 0)
+      this.#parts.log.error({ homeless }, 'results found no durable place: these may be repeated');
+    // What may be past its final dot is not hurried to the next pod.
+    for (const held of this.hand.values()) if (held.parcel && !held.attempting) held.message.nak();
     this.#ended = true;
   }
 
@@ -230,13 +252,23 @@ export class Engine {
     const now = this.#parts.clock.monotonic();
     if (now - this.#refreshed >= REFRESH_MS) {
       this.#refreshed = now;
-      this.hand.refresh();
+      this.#safely('refresh', () => this.hand.refresh());
     }
-    this.#sweep(now);
-    this.#lookAtSpool();
-    this.budget.poll();
-    this.#feed.fill();
-    this.#attempts.pump();
+    this.#safely('sweep', () => this.#sweep(now));
+    this.#safely('spool', () => this.#lookAtSpool());
+    if (this.#duties.handOver) this.#safely('withdraw', () => this.#withdraw());
+    this.#safely('budget', () => this.budget.poll());
+    this.#safely('feed', () => this.#feed.fill());
+    this.#safely('pump', () => this.#attempts.pump());
+  }
+
+  /** One part that fails must not take the others of the tick along, nor the process. */
+  #safely(part: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#parts.log.error({ part, err: error }, 'a part of delivery failed; it is tried again');
+    }
   }
 
   /** The tick fills the window; only a window that runs empty is filled in between. */
@@ -245,14 +277,24 @@ export class Engine {
   }
 
   #lookAtSpool(): void {
-    this.#spoolFailure = this.#parts.spool.stats().failure;
+    if (this.#refused && this.#parts.clock.monotonic() >= this.#refused.until) this.#refused = null;
+    this.#spoolFailure = this.#parts.spool.stats().failure ?? this.#refused?.why ?? null;
     this.#parts.obstacle('spool', this.#spoolFailure);
+  }
+
+  /** The room may be too small for this parcel only, of which the spool's own state says nothing. */
+  #spoolRefused(error: Error): void {
+    this.#refused = { why: error.message, until: this.#parts.clock.monotonic() + REFUSED_MS };
+    this.#safely('spool', () => this.#lookAtSpool());
   }
 
   /** What has waited too long for its turn goes to the spool: memory is for what can go now. */
   #sweep(now: number): void {
-    for (const held of this.hand.values())
-      if (held.parcel && !held.attempting && now - held.since > FAST_WAIT_MS) void this.#intake.spool(held);
+    for (const held of [...this.hand.values()]) {
+      if (!held.parcel || held.attempting || now - held.since <= FAST_WAIT_MS) continue;
+      if (held.lost) this.letGo(held);
+      else void this.#intake.spool(held);
+    }
   }
 
   #open(): boolean {

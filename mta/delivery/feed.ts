@@ -4,6 +4,7 @@
 import type { Log } from '../../process/log.ts';
 import type { Spool, SpoolEntry } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
+import type { Hand } from './hand.ts';
 import { domainOf, MOST_RECIPIENTS } from './intake.ts';
 import type { Clock, Policy, Route, Task, Verdict } from './ports.ts';
 import { type Fate, fateOf, keptFate } from './results.ts';
@@ -15,6 +16,7 @@ export interface FeedParts {
   readonly scheduler: Scheduler;
   readonly settler: Settler;
   readonly busy: Busy;
+  readonly hand: Hand;
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: () => Policy;
@@ -30,6 +32,8 @@ export interface FeedParts {
 const WINDOW = 600;
 const CHUNK = 400;
 const MOST_PER_SITE = 60;
+/** How long recipients are left alone after an error that nobody foresaw. */
+const REST_MS = 60_000;
 /** The feed may take this share of the time: looking through a long queue of blocked sites must not eat the CPU. */
 const SHARE = 20;
 
@@ -83,8 +87,10 @@ export class Feed {
   }
 
   #skip(entry: SpoolEntry, now: number, taken: Map<string, number>): boolean {
-    const { busy, scheduler, knownSite } = this.#parts;
+    const { busy, hand, scheduler, knownSite } = this.#parts;
     if (busy.has(entry.hopId, entry.index)) return true;
+    // The spool shows a parcel from the moment its commit was asked for; until that is durable it is still the hand's.
+    if (hand.get(entry.hopId)?.parcel) return true;
     const domain = domainOf(entry.recipient.address);
     const site = knownSite(domain);
     if (site && scheduler.blockedUntil(site) > now) return true;
@@ -101,7 +107,7 @@ export class Feed {
     const indexes = group.entries.map(({ index }) => index);
     this.#parts.busy.add(first.hopId, indexes);
     this.#place(group, first, indexes).catch((error: unknown) => {
-      this.#parts.busy.delete(first.hopId, indexes);
+      this.#parts.busy.rest(first.hopId, indexes, REST_MS);
       this.#parts.log.error({ hopId: first.hopId, err: error }, 'a spooled recipient cannot be placed');
     });
   }

@@ -4,43 +4,68 @@ import { type RequestOptions, request } from 'node:https';
 import type { Log } from '../../process/log.ts';
 import type { FenceRequest } from '../bus/connect.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
+import { decideFence, type FenceTimes, observeLeases, type ReadLease, type Seen } from './fence_decide.ts';
 
 const TIMEOUT_MS = 5000;
-const RETRY_MS = 2000;
 
 export interface FenceParts {
   readonly tls: () => RequestOptions;
-  readonly leases: () => ReadonlyMap<string, AddressLease>;
+  /** The leases as they stand in NATS now, of every address the former owner may have sent from; rejects when NATS does not say. */
+  readonly readLeases: () => Promise<readonly ReadLease[]>;
+  readonly times: FenceTimes;
+  /** Monotonic ms. */
+  readonly monotonic: () => number;
   readonly log: Log;
 }
 
-/** Resolves when every holder of an address has confirmed the fence, whoever holds them by then; or when `signal` aborts. */
-export async function fenceEverywhere(
-  parts: FenceParts,
-  ask: FenceRequest,
-  signal: AbortSignal,
-): Promise<void> {
-  const confirmed = new Set<string>();
-  while (!signal.aborted) {
-    const open = [...holders(parts.leases())].filter(([uid]) => !confirmed.has(uid));
-    if (open.length === 0) return;
-    await Promise.all(
-      open.map(async ([uid, holder]) => {
-        try {
-          await fenceAt(parts.tls(), holder, ask);
-          confirmed.add(uid);
-        } catch (error) {
-          parts.log.warn({ egress: holder.pod, err: error, ...ask }, 'egress has not confirmed the fence');
-        }
-      }),
-    );
-    if ([...holders(parts.leases()).keys()].some((uid) => !confirmed.has(uid)))
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-  }
+export interface FenceOutcome {
+  /** Addresses through which the former owner may still have sent; empty: it is certain that it can not. */
+  readonly unconfirmed: readonly string[];
 }
 
-function holders(leases: ReadonlyMap<string, AddressLease>): Map<string, AddressLease['holder']> {
-  return new Map([...leases.values()].map(({ holder }) => [holder.uid, holder]));
+/**
+ * Resolves when every holder of an address has confirmed or is known to let nothing pass; or, with nothing said, when `signal`
+ * aborts. `ask` is read at each request: the epoch may rise meanwhile. Never rejects.
+ */
+export async function fenceEverywhere(
+  parts: FenceParts,
+  ask: () => FenceRequest,
+  signal: AbortSignal,
+): Promise<FenceOutcome> {
+  const { times, monotonic, log } = parts;
+  const confirmed = new Set<string>();
+  const started = monotonic();
+  let seen: Seen = new Map();
+  while (!signal.aborted) {
+    const read = await parts.readLeases().catch((error: unknown) => {
+      log.warn({ err: error }, 'leases cannot be read: the former owner is not fenced yet');
+      return null;
+    });
+    seen = observeLeases(seen, read, monotonic());
+    if (read) {
+      const { waiting, unconfirmed } = decideFence(seen, confirmed, started, monotonic(), times);
+      if (waiting.length === 0) return { unconfirmed };
+      const before = confirmed.size;
+      await Promise.all(waiting.map((holder) => askOne(parts, holder, ask(), confirmed)));
+      if (confirmed.size - before === waiting.length) continue;
+    }
+    await pause(times.pollMs, signal);
+  }
+  return { unconfirmed: [] };
+}
+
+async function askOne(
+  { tls, log }: FenceParts,
+  holder: AddressLease['holder'],
+  ask: FenceRequest,
+  confirmed: Set<string>,
+): Promise<void> {
+  try {
+    await fenceAt(tls(), holder, ask);
+    confirmed.add(holder.uid);
+  } catch (error) {
+    log.warn({ egress: holder.pod, err: error, ...ask }, 'egress has not confirmed the fence');
+  }
 }
 
 function fenceAt(tls: RequestOptions, holder: AddressLease['holder'], ask: FenceRequest): Promise<void> {
@@ -59,13 +84,29 @@ function fenceAt(tls: RequestOptions, holder: AddressLease['holder'], ask: Fence
       },
       (response) => {
         response.resume();
-        response.once('end', () =>
-          response.statusCode === 200 ? resolve() : reject(new Error(`status ${response.statusCode}`)),
-        );
+        response.once('error', reject).once('end', () => {
+          if (response.statusCode === 200) resolve();
+          else reject(new Error(`status ${response.statusCode}`));
+        });
       },
     );
+    // Bounded as a whole: an answer that trickles must not hold up the look at the leases.
+    const late = setTimeout(() => sent.destroy(new Error('no answer')), TIMEOUT_MS);
+    sent.once('close', () => clearTimeout(late));
     sent.once('error', reject);
-    sent.once('timeout', () => sent.destroy(new Error('no answer')));
     sent.end(body);
+  });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
   });
 }

@@ -12,10 +12,14 @@ export interface Held {
   readonly since: number;
   /** The latest delivery of it: the one that is acknowledged. */
   message: MailMessage;
+  /** Further stored messages with the same hop id: acknowledged together with it. */
+  twins: MailMessage[];
   /** Null once its fate or its copy is durable elsewhere: only the acknowledgement is still to come. */
   parcel: Parcel | null;
-  /** An attempt is queued or under way for it. */
+  /** An attempt is under way for it. */
   attempting: boolean;
+  /** Its shard has another owner, who gets it redelivered: only an end that an attempt still brings is recorded. */
+  lost: boolean;
   /** Changes of its state queue up here, one after the other. */
   turn: Promise<void>;
 }
@@ -50,8 +54,10 @@ export class Hand {
       bytes,
       since,
       message,
+      twins: [],
       parcel,
       attempting: false,
+      lost: false,
       turn: Promise.resolve(),
     };
     this.#held.set(hopId, held);
@@ -65,9 +71,20 @@ export class Hand {
     held.parcel = null;
   }
 
-  remove(held: Held): void {
+  /** Takes it out of the hand; false when it had left already, whoever stands under its hop id now. */
+  remove(held: Held): boolean {
     this.release(held);
-    this.#held.delete(held.hopId);
+    return this.#held.get(held.hopId) === held && this.#held.delete(held.hopId);
+  }
+
+  /** Another delivery of a parcel in hand, which only refreshes it. */
+  again(held: Held, message: MailMessage): void {
+    held.lost = false;
+    if (held.message.sequence !== message.sequence) {
+      const others = held.twins.filter(({ sequence }) => sequence !== message.sequence);
+      held.twins = [...others, message];
+    } else held.message = message;
+    message.working();
   }
 
   unacknowledged(shard: number): number {
@@ -78,7 +95,10 @@ export class Hand {
 
   /** Keeps JetStream from redelivering what is in hand; to be called well within ack_wait (30 s). */
   refresh(): void {
-    for (const held of this.#held.values()) held.message.working();
+    for (const { message, twins } of this.#held.values()) {
+      message.working();
+      for (const twin of twins) twin.working();
+    }
   }
 }
 

@@ -76,15 +76,28 @@ export class Handover {
   /** Completes what is marked, and goes on with the rest as long as all is to go. */
   start(): void {
     if (this.#stopped) return;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
-      if (this.#all) this.start();
-    });
+    this.#running ??= this.#untilDone();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+  }
+
+  /** Never rejects: a pass that failed (a spool that cannot be read) is begun again. */
+  async #untilDone(): Promise<void> {
+    let isDone = false;
+    while (!isDone && !this.#stopped) {
+      try {
+        await this.#run();
+        isDone = true;
+      } catch (error) {
+        this.#parts.log.error({ err: error }, 'the hand-over was interrupted; it goes on');
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
+    this.#running = null;
+    if (this.#all) this.start();
   }
 
   async #run(): Promise<void> {

@@ -4,6 +4,7 @@ import { decodeParcel, type Parcel, type Recipient } from '../message/parcel.ts'
 import type { Spool } from '../spool/port.ts';
 import type { Acknowledger } from './acknowledge.ts';
 import type { Busy } from './busy.ts';
+import type { Passage } from './gate.ts';
 import type { Hand, Held } from './hand.ts';
 import type { Clock, MailMessage, Route, Task } from './ports.ts';
 import { keptFate } from './results.ts';
@@ -16,6 +17,8 @@ export const MOST_RECIPIENTS = 100;
 const FAST_QUEUE = 300;
 /** A parcel that decodes nowhere is shown again after this long: a newer pod may know its form. */
 const UNREADABLE_RETRY_MS = 60_000;
+/** A message that must wait for a fence, or for the end of an attempt of before, is shown again after this long. */
+const HELD_BACK_MS = 2000;
 
 export type Arrival = 'new' | 'in hand' | 'held' | 'finished';
 
@@ -59,6 +62,8 @@ export interface IntakeParts {
   readonly open: () => boolean;
   /** There is something to schedule. */
   readonly offered: () => void;
+  /** So many recipients are taken in that a former owner may have sent to already. */
+  readonly possiblyRepeated: (recipients: number) => void;
 }
 
 export class Intake {
@@ -69,21 +74,26 @@ export class Intake {
   }
 
   /** Takes in one delivery of one parcel. Never rejects; returns whether a budget slot is kept until `released`. */
-  take(message: MailMessage, shard: number): boolean {
-    const { hand, spool, acknowledger, clock } = this.#parts;
+  take(message: MailMessage, shard: number, passage: Passage = 'free'): boolean {
+    const { hand, spool, acknowledger, clock, busy } = this.#parts;
     const parcel = this.#decode(message);
     if (!parcel) return false;
     const held = hand.get(parcel.hopId);
     switch (arrivalOf(held !== undefined, spool.knows(parcel.hopId))) {
       case 'in hand':
-        if (held) held.message = message;
-        message.working();
+        if (held) hand.again(held, message);
         return false;
       case 'held':
       case 'finished':
         acknowledger.afterSpooling(hand.add(parcel.hopId, shard, message, null, clock.monotonic()));
         return true;
       case 'new':
+        // A task of before is still queued or under way: two for one parcel would send it twice.
+        if (passage === 'held' || busy.hasAny(parcel.hopId)) {
+          message.nak(HELD_BACK_MS);
+          return false;
+        }
+        if (passage === 'unconfirmed') this.#parts.possiblyRepeated(parcel.recipients.length);
         void this.#begin(hand.add(parcel.hopId, shard, message, parcel, clock.monotonic()), parcel);
         return true;
     }
@@ -114,7 +124,7 @@ export class Intake {
     return true;
   }
 
-  /** Writes a parcel to the spool; it stays in hand when that fails, and the sweep tries again. */
+  /** Writes a parcel to the spool; when that fails, it goes back to its stream. */
   async spool(held: Held): Promise<void> {
     try {
       await this.#parts.settler.spoolHeld(held);
@@ -122,7 +132,7 @@ export class Intake {
     } catch (error) {
       this.#parts.log.warn(
         { hopId: held.hopId, err: error },
-        'the spool cannot be written; the parcel stays in hand',
+        'the spool cannot be written; the parcel stays in its stream',
       );
     }
   }

@@ -1,9 +1,10 @@
 // `postfleet delivery`: settings, identity, connections, and the order of ending.
-
+import { Counter } from 'prom-client';
 import { openDatabase } from '../../gateway/db.ts';
 import { suppressed } from '../../gateway/suppression.ts';
 import { Readiness, serveHealth } from '../../process/health.ts';
 import { ensureIdentity } from '../../process/identity/ensure.ts';
+import { keepRunning } from '../../process/lastresort.ts';
 import { log as rootLog } from '../../process/log.ts';
 import { readSettings } from '../../process/settings.ts';
 import { connectBus } from '../bus/client.ts';
@@ -17,9 +18,16 @@ const log = rootLog.child({ room: 'delivery' });
 /** Those past the final dot may take ten minutes (RFC 5321 §4.5.3.2.6); the pod has eleven to end. */
 const GRACE_MS = 10 * 60_000 + 20_000;
 
+const uncaught = new Counter({
+  name: 'postfleet_uncaught_errors_total',
+  help: 'Errors that nobody caught; each is a defect.',
+  labelNames: ['room'],
+});
+
 /** Runs the delivery role until SIGTERM or SIGINT. @throws SettingsError */
 export async function runDelivery(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(deliverySettings, env);
+  keepRunning(log, () => uncaught.inc({ room: 'delivery' }));
   const readiness = new Readiness();
   const health = await serveHealth(settings.POSTFLEET_METRICS_PORT, readiness);
   const identity = await ensureIdentity(settings, { readiness });
@@ -40,8 +48,10 @@ export async function runDelivery(env: NodeJS.ProcessEnv): Promise<void> {
     log,
   });
   log.info({ pool: settings.POSTFLEET_POOL }, 'delivery works');
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+  const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve).once('SIGINT', resolve);
+    // The connection mends itself; one that is closed for good never comes back, and a new process may have one.
+    void bus.then(({ nc }) => nc.closed()).then((error) => resolve(`NATS is closed: ${error ?? 'unasked'}`));
   });
   log.info({ signal }, 'delivery is asked to end');
   await role.stop(GRACE_MS);

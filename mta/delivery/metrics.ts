@@ -14,6 +14,12 @@ export interface GaugeSources {
   readonly connections: () => Iterable<{ readonly provider: string; readonly source: string }>;
 }
 
+interface Reading {
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => number;
+}
+
 export class DeliveryMetrics {
   readonly recipients: Counter<(typeof BY_RESULT)[number]>;
   readonly attempts: Counter<(typeof BY_RESULT)[number]>;
@@ -54,7 +60,7 @@ export class DeliveryMetrics {
     });
     this.possiblyRepeated = new Counter({
       name: 'postfleet_possibly_repeated_total',
-      help: 'Recipients whose connection was lost after the final dot: they may have the message, and get it again.',
+      help: 'Recipients who may have the message and get it again: lost after the final dot, or of an owner that could not be fenced.',
       labelNames: ['pool'],
       registers,
     });
@@ -64,20 +70,28 @@ export class DeliveryMetrics {
 
   /** Registers the gauges. */
   observe(sources: GaugeSources): void {
-    this.#gauge('postfleet_delivery_queue_recipients', 'Recipients in the spool.', sources.queueRecipients);
-    this.#gauge(
-      'postfleet_delivery_oldest_age_seconds',
-      'Age of the oldest in the spool.',
-      sources.oldestAgeSeconds,
-    );
-    this.#gauge('postfleet_delivery_in_flight', 'Attempts under way.', sources.inFlight);
-    this.#gauge(
-      'postfleet_delivery_in_hand_parcels',
-      'Parcels pulled and not yet acknowledged.',
-      sources.inHand,
-    );
-    this.#gauge('postfleet_spool_bytes', 'Bytes of the spool.', sources.spoolBytes);
-    this.#gauge('postfleet_spool_free_bytes', 'Bytes free on the volume.', sources.spoolFreeBytes);
+    const { queueRecipients, oldestAgeSeconds, inFlight, inHand, spoolBytes, spoolFreeBytes } = sources;
+    const gauges: readonly Reading[] = [
+      {
+        name: 'postfleet_delivery_queue_recipients',
+        help: 'Recipients in the spool.',
+        read: queueRecipients,
+      },
+      {
+        name: 'postfleet_delivery_oldest_age_seconds',
+        help: 'Age of the oldest in the spool, since its acceptance.',
+        read: oldestAgeSeconds,
+      },
+      { name: 'postfleet_delivery_in_flight', help: 'Attempts under way.', read: inFlight },
+      {
+        name: 'postfleet_delivery_in_hand_parcels',
+        help: 'Parcels pulled and not yet acknowledged.',
+        read: inHand,
+      },
+      { name: 'postfleet_spool_bytes', help: 'Bytes of the spool.', read: spoolBytes },
+      { name: 'postfleet_spool_free_bytes', help: 'Bytes free on the volume.', read: spoolFreeBytes },
+    ];
+    for (const reading of gauges) this.#gauge(reading);
     const pool = this.#pool;
     new Gauge({
       name: 'postfleet_connections_open',
@@ -92,7 +106,7 @@ export class DeliveryMetrics {
     });
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  #gauge({ name, help, read }: Reading): void {
     const pool = this.#pool;
     new Gauge({
       name,

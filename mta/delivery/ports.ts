@@ -11,12 +11,18 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** A delivery of one stored message by JetStream. */
+/** A delivery of one stored message by JetStream. Answers that fail on their way cost a redelivery, so they never throw. */
 export interface MailMessage {
   readonly data: Uint8Array;
-  ackAck(opts?: { timeout: number }): Promise<boolean>;
-  ack(): void;
+  /** Its place in the stream: deliveries with one sequence are of one stored message. */
+  readonly sequence: number;
+  /** How often it has been delivered, this time included; 1: nobody had it before. */
+  readonly deliveries: number;
+  /** Acknowledges; true when the server has confirmed, rejects when that is unknown. May be asked again. */
+  ackAck(opts: { readonly timeout: number }): Promise<boolean>;
+  /** Keeps it from being redelivered for another ack_wait. */
   working(): void;
+  /** Gives it back, to be delivered again after `millis`. */
   nak(millis?: number): void;
 }
 

@@ -8,20 +8,23 @@ import type { Readiness } from '../../process/health.ts';
 import type { PodIdentity } from '../../process/identity/ensure.ts';
 import type { Log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
+import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import { poolKey } from '../bus/names.ts';
-import type { Statement } from '../bus/snapshot.ts';
+import { LEASE_MS, type Statement } from '../bus/snapshot.ts';
 import type { MxResult } from '../dns/mx.ts';
 import { openSpool } from '../spool/lmdb.ts';
+import type { Spool } from '../spool/port.ts';
 import { serveAdmin } from './admin.ts';
 import { Engine } from './engine.ts';
 import { fenceEverywhere } from './fence.ts';
+import type { FenceTimes } from './fence_decide.ts';
 import { Fleet } from './fleet.ts';
 import { type SuppressionLookup, systemClock } from './ports.ts';
 import { publisher } from './publish.ts';
 import { EgressSender } from './sender.ts';
 import { Shards } from './shards.ts';
 import { Tunnels } from './tunnel.ts';
-import { watchFleet } from './watch.ts';
+import { readAssignment, readLeases, watchFleet } from './watch.ts';
 
 export interface RoleParts {
   readonly pod: string;
@@ -40,7 +43,15 @@ export interface RoleParts {
   readonly registry?: Registry;
   /** The remote port, for tests; 25. */
   readonly smtpPort?: number;
+  /** For tests. */
+  readonly fenceTimes?: FenceTimes;
+  readonly openSpool?: (folder: string) => Promise<Spool>;
 }
+
+const FENCE_TIMES: FenceTimes = { leaseMs: LEASE_MS, connectionMs: LONGEST_CONNECTION_MS, pollMs: 1000 };
+/** An assignment that egress says is old is read anew at most this often. */
+const REFRESH_MS = 1000;
+const FLUSH_MS = 1000;
 
 export interface Role {
   readonly engine: Engine;
@@ -54,9 +65,9 @@ export interface Role {
 export async function startRole(parts: RoleParts): Promise<Role> {
   const { log, readiness, uid, pool } = parts;
   mkdirSync(parts.spoolDir, { recursive: true });
-  const spool = await openSpool(join(parts.spoolDir, 'spool'));
+  const spool = await (parts.openSpool ?? openSpool)(join(parts.spoolDir, 'spool'));
   const fleet = new Fleet(join(parts.spoolDir, 'fleet'), log);
-  const state: { bus: Bus | null } = { bus: null };
+  const state: { bus: Bus | null; assigned: boolean } = { bus: null, assigned: false };
   const egressTls = () => parts.identity.clientTls({ role: 'egress' });
   const sender = new EgressSender({
     tunnels: new Tunnels(egressTls, parts.smtpPort),
@@ -67,6 +78,10 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     addresses: () => fleet.ipPool?.addresses ?? [],
     leases: () => fleet.leases,
     epochs: () => engine.duties.epochs,
+    stale: (stale) => {
+      readiness.set('epoch', stale ? 'egress knows a newer owner of a shard, or has fenced this pod' : null);
+      if (stale) refresh();
+    },
   });
   const engine: Engine = new Engine({
     ...{ pod: parts.pod, uid, pool, spool, fleet, sender, log },
@@ -79,41 +94,67 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     ...(parts.registry && { registry: parts.registry }),
   });
   const shards = new Shards({
-    js: () => state.bus?.js ?? null,
+    bus: () => state.bus,
     poolKey: poolKey(pool),
     budget: engine.budget,
     hand: engine.hand,
     log,
     take: engine.take,
     spool: engine.spoolHeld,
-    fence: ({ shard, epoch }, former, signal) =>
+    letGo: engine.letGo,
+    fence: (shard, epoch, former, signal) =>
       fenceEverywhere(
-        { tls: egressTls, leases: () => fleet.leases, log },
-        { pool, shard, epoch, uid: former },
+        {
+          tls: egressTls,
+          readLeases: () => readLeases(state.bus, fleet),
+          times: parts.fenceTimes ?? FENCE_TIMES,
+          monotonic: systemClock.monotonic,
+          log,
+        },
+        () => ({ pool, shard, epoch: epoch(), uid: former }),
         signal,
       ),
   });
   const obey = () => {
     // In one go, so that a statement never names a revision that only half of the pod acts on.
     engine.assignmentChanged();
-    shards.follow(engine.duties, fleet.pool?.classes.map(({ name }) => name) ?? []);
+    // What the volume remembers may be long past: nothing is pulled before NATS has said who works what.
+    if (state.assigned) shards.follow(engine.duties, fleet.pool?.classes.map(({ name }) => name) ?? []);
   };
+  const assigned = (isNew: boolean) => {
+    if (state.assigned && !isNew) return;
+    state.assigned = true;
+    obey();
+  };
+  const refresh = once(
+    REFRESH_MS,
+    async () => {
+      const found = state.bus && (await readAssignment(state.bus, poolKey(pool)));
+      if (found) assigned(fleet.setAssignment(found));
+    },
+    log,
+  );
   engine.start();
   const statement = () => engine.statement(shards.held());
   const admin = await serveAdmin(parts.adminPort, parts.identity.serverTls(), statement);
   parts.identity.keepRenewed(admin);
   const end = new AbortController();
-  void parts.bus.then((bus) => {
-    state.bus = bus;
-    if (end.signal.aborted) return;
-    const pooled = () => {
-      engine.poolChanged();
-      obey();
-    };
-    const changes = { pool: pooled, ipPool: () => {}, assignment: obey, leases: () => {} };
-    watchFleet(bus, poolKey(pool), fleet, changes, log, end.signal);
-    obey();
-  });
+  parts.bus.then(
+    (bus) => {
+      state.bus = bus;
+      if (end.signal.aborted) return;
+      const pooled = () => {
+        engine.poolChanged();
+        obey();
+      };
+      const changes = { pool: pooled, ipPool: () => {}, assignment: assigned, leases: () => {} };
+      watchFleet(bus, poolKey(pool), fleet, changes, log, end.signal);
+    },
+    (error: unknown) => {
+      log.error({ err: error }, 'NATS cannot be connected; the spool is worked');
+      readiness.set('nats', `cannot be connected: ${(error as Error).message}`);
+    },
+  );
   return {
     engine,
     adminPort: (admin.address() as AddressInfo).port,
@@ -125,11 +166,30 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       await engine.stop(graceMs);
       fleet.saveNow();
       log.info({ left: spool.stats().entries }, 'delivery ends; the spool stays');
+      // What was given back is on its way before the process ends, or it comes again only after ack_wait.
+      await Promise.race([state.bus?.nc.flush().catch(() => {}), pause(FLUSH_MS)]);
       await spool.close();
       await closed(admin);
     },
   };
 }
+
+/** Runs `work` when it is asked for, one at a time and not again within `ms`. */
+function once(ms: number, work: () => Promise<void>, log: Log): () => void {
+  let running = false;
+  return () => {
+    if (running) return;
+    running = true;
+    void work()
+      .catch((error: unknown) => log.warn({ err: error }, 'the assignment cannot be read'))
+      .then(() => pause(ms))
+      .then(() => {
+        running = false;
+      });
+  };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 function closed(server: Server): Promise<void> {
   server.closeAllConnections();

@@ -7,10 +7,10 @@ import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import type { Parcel } from '../message/parcel.ts';
 import type { AttemptResult, Clock, MxHost, Policy, Sender, Task, Verdict } from './ports.ts';
 import { meaningOf } from './results.ts';
-import { Session, SessionFailed, type SessionOptions } from './session.ts';
+import { NO_UTF8, Session, SessionFailed, type SessionOptions } from './session.ts';
 import { SessionPool } from './session-pool.ts';
 import { rankSources, type Source } from './sources.ts';
-import { TunnelRefused, type Tunnels } from './tunnel.ts';
+import { type Grant, TunnelRefused, type Tunnels } from './tunnel.ts';
 
 export interface SenderParts {
   readonly tunnels: Tunnels;
@@ -21,6 +21,8 @@ export interface SenderParts {
   readonly addresses: () => IPPoolSnapshot['addresses'];
   readonly leases: () => ReadonlyMap<string, AddressLease>;
   readonly epochs: () => string;
+  /** Egress knows a newer epoch than ours, or has fenced this pod; or, with false, grants again. */
+  readonly stale: (stale: boolean) => void;
 }
 
 /** How long a host that failed STARTTLS is greeted without it, where the policy allows. */
@@ -28,7 +30,7 @@ const BROKEN_TLS_MS = 3_600_000;
 /** How long a host that could not be reached is tried last. */
 const UNREACHABLE_MS = 300_000;
 /** Waits when egress gives no time of its own, in seconds. */
-const WAIT = { limit: 15, holder: 5, epoch: 10, noAddress: 15 } as const;
+const WAIT = { limit: 15, holder: 5, epoch: 3, noAddress: 15 } as const;
 const MOST_HOSTS = 5;
 
 /** What came of trying one host from one source. */
@@ -47,6 +49,10 @@ export class EgressSender implements Sender {
   /** Until when an address is known to have no room at a provider. */
   readonly #full = new Map<string, number>();
   readonly #running = new Set<Promise<unknown>>();
+  /** Sockets on which the host has not greeted yet. */
+  readonly #greeting = new Set<Grant['socket']>();
+  /** The epochs that egress has refused, and until when it is not asked with them again. */
+  #stale: { readonly epochs: string; readonly until: number } | null = null;
   #stopping = false;
 
   constructor(parts: SenderParts) {
@@ -75,6 +81,9 @@ export class EgressSender implements Sender {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     this.pool.abort();
+    // What has not been greeted has sent nothing.
+    for (const socket of this.#greeting) socket.destroy();
+    this.#parts.tunnels.close();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise((resolve) => {
       timer = setTimeout(resolve, graceMs);
@@ -82,7 +91,6 @@ export class EgressSender implements Sender {
     await Promise.race([Promise.allSettled([...this.#running]), grace]);
     clearTimeout(timer);
     for (const session of this.pool.open()) session.close();
-    this.#parts.tunnels.close();
   }
 
   rest(): void {
@@ -103,6 +111,7 @@ export class EgressSender implements Sender {
     const sources = rankSources(own(), leases(), sticky, random);
     const reused = await this.#overIdle(task, parcel, addresses, sticky, sources);
     if (reused) return reused;
+    let unable: Verdict | null = null;
     let verdict: Verdict = wait(WAIT.noAddress, 'no address of the IP pool is held by an egress pod');
     const failedFrom = new Set<number>();
     for (const source of sources) {
@@ -115,10 +124,12 @@ export class EgressSender implements Sender {
         // A host that failed says more than an address without room.
         if (tried.kind === 'nextHost' || verdict.kind === 'noRoom') verdict = shorter(verdict, tried.verdict);
         if (tried.kind === 'nextSource') break;
+        if (tried.verdict === NO_UTF8) unable = NO_UTF8;
         failedFrom.add(isIP(source.address));
       }
     }
-    return all(task, addresses, verdict);
+    // Of the hosts that could be asked none was able to take it: that is final, whatever the others would say.
+    return all(task, addresses, this.#stopping ? { kind: 'aborted' } : (unable ?? verdict));
   }
 
   /**
@@ -134,11 +145,11 @@ export class EgressSender implements Sender {
   ): Promise<AttemptResult | null> {
     const bound = sources.find(({ address }) => address === sticky);
     for (const { address } of bound ? [bound] : sources) {
-      const idle = this.pool.take(task.site, address, addresses.length);
+      const idle = this.pool.take(task.site, address, addresses.length, this.#parts.policy().tls);
       if (!idle) continue;
       const result = await this.#transact(task, idle, parcel, addresses);
       // A host may close an idle connection at any time; nothing was sent, so a fresh one is asked for.
-      if (!result.verdicts.every(({ kind }) => kind === 'failed')) return result;
+      if (!result.verdicts.every((one) => one.kind === 'failed' || one === NO_UTF8)) return result;
     }
     return null;
   }
@@ -153,14 +164,24 @@ export class EgressSender implements Sender {
     const full = this.#full.get(`${source.address} ${task.provider}`) ?? 0;
     const left = full - this.#parts.clock.monotonic();
     if (left > 0) return { kind: 'nextSource', verdict: wait(left / 1000, 'connection limit reached') };
+    const stale = this.#staleFor();
+    if (stale > 0) return { kind: 'done', result: all(task, addresses, wait(stale, STALE)) };
     const session = await this.#connect(task, source, host);
     if (!(session instanceof Session)) return session;
     return this.#afterGreeting(await this.#transact(task, session, parcel, addresses));
   }
 
-  /** A host that refused the whole connection (421 at MAIL) leaves the others. */
+  /** For how many seconds egress is not asked, because it has refused the epochs that we still hold. */
+  #staleFor(): number {
+    if (!this.#stale || this.#stale.epochs !== this.#parts.epochs()) return 0;
+    return Math.max(0, this.#stale.until - this.#parts.clock.monotonic()) / 1000;
+  }
+
+  /** A host that refused the whole connection (421 at MAIL), or cannot take the message at all, leaves the others. */
   #afterGreeting(result: AttemptResult): Try {
     const [first] = result.verdicts;
+    if (first === NO_UTF8 && result.verdicts.every((one) => one === first))
+      return { kind: 'nextHost', verdict: first };
     const refused =
       first?.kind === 'reply' &&
       result.verdicts.every((one) => one === first) &&
@@ -180,7 +201,12 @@ export class EgressSender implements Sender {
     verdicts.push(...(await session.send(parcel, addresses.slice(0, most))));
     for (const _ of addresses.slice(most))
       verdicts.push(wait(1, 'the connection may carry no more recipients'));
-    this.pool.giveBack(task.site, session);
+    try {
+      this.pool.giveBack(task.site, session);
+    } catch (error) {
+      // The replies stand, whatever becomes of the connection.
+      this.#parts.log.error({ err: error, host: session.host }, 'a session cannot be given back');
+    }
     return {
       verdicts,
       source: session.source,
@@ -197,6 +223,7 @@ export class EgressSender implements Sender {
       session.close();
       return { kind: 'nextHost', verdict: { kind: 'aborted' } };
     } catch (error) {
+      if (this.#stopping) return { kind: 'nextHost', verdict: { kind: 'aborted' } };
       if (error instanceof TunnelRefused) return this.#refused(error, task, source, host);
       if (error instanceof SessionFailed) return this.#notGreeted(error, host);
       throw error;
@@ -204,34 +231,55 @@ export class EgressSender implements Sender {
   }
 
   async #open(task: Task, source: Source, host: string): Promise<Session> {
-    const { tunnels, clock, policy, epochs } = this.#parts;
+    const { tunnels, clock, policy } = this.#parts;
+    const epochs = this.#parts.epochs();
     const broken = (this.#brokenTls.get(host) ?? 0) > clock.monotonic();
     const tls: SessionOptions['tls'] = broken && policy().tls === 'Opportunistic' ? 'Broken' : policy().tls;
     const domain = domainToASCII(task.domain) || task.domain;
-    const grant = await tunnels.open({
-      holder: source.lease.holder,
-      source: source.address,
-      host,
-      domain,
-      epochs: epochs(),
+    const { holder } = source.lease;
+    const ask = { holder, source: source.address, host, domain, epochs };
+    const grant = await tunnels.open(ask).catch((error: unknown) => {
+      if (error instanceof TunnelRefused && error.reason === 'StaleEpoch') this.#isStale(epochs);
+      throw error;
     });
+    this.#granted();
+    this.#greeting.add(grant.socket);
     try {
       const options = { host, source: source.address, tls, monotonic: clock.monotonic };
       const session = await Session.open(grant, options);
       this.pool.add(session);
       return session;
     } catch (error) {
-      if (!(error instanceof SessionFailed) || error.phase !== 'tls' || tls !== 'Opportunistic') throw error;
+      if (
+        !(error instanceof SessionFailed) ||
+        error.phase !== 'tls' ||
+        tls !== 'Opportunistic' ||
+        this.#stopping
+      )
+        throw error;
+      if (this.#brokenTls.size > 10_000) this.#brokenTls.clear();
       this.#brokenTls.set(host, clock.monotonic() + BROKEN_TLS_MS);
-      return this.#open(task, source, host);
+      this.#parts.log.info(
+        { host, err: error },
+        'TLS is broken at the host: it is greeted without for an hour',
+      );
+    } finally {
+      this.#greeting.delete(grant.socket);
     }
+    return this.#open(task, source, host);
+  }
+
+  #granted(): void {
+    if (!this.#stale) return;
+    this.#stale = null;
+    this.#parts.stale(false);
   }
 
   #notGreeted(error: SessionFailed, host: string): Try {
     this.#avoid(host);
     const verdict: Verdict = error.reply
       ? { kind: 'reply', reply: error.reply, phase: error.phase }
-      : { kind: 'failed', why: `4.4.2 ${host}: ${error.message}` };
+      : { kind: 'failed', why: `${error.status} ${host}: ${error.message}` };
     return { kind: 'nextHost', verdict };
   }
 
@@ -244,7 +292,8 @@ export class EgressSender implements Sender {
           verdict: wait(this.#makeRoom(task, source, seconds), 'connection limit reached'),
         };
       case 'StaleEpoch':
-        return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.epoch, error.message) };
+        // Under other epochs, which may have come in meanwhile, it can be asked at once.
+        return { kind: 'nextSource', verdict: wait(Math.max(0.1, this.#staleFor()), STALE) };
       case 'ResolveFailed':
       case 'NoSuchHost':
       case 'ConnectFailed':
@@ -269,6 +318,12 @@ export class EgressSender implements Sender {
     return waitSeconds;
   }
 
+  /** With these epochs egress is not asked again for a while, by nobody: every refusal costs a handshake. */
+  #isStale(epochs: string): void {
+    this.#stale = { epochs, until: this.#parts.clock.monotonic() + WAIT.epoch * 1000 };
+    this.#parts.stale(true);
+  }
+
   #avoid(host: string): void {
     if (this.#unreachable.size > 10_000) this.#unreachable.clear();
     this.#unreachable.set(host, this.#parts.clock.monotonic() + UNREACHABLE_MS);
@@ -284,6 +339,8 @@ export class EgressSender implements Sender {
       .map(({ mx }) => mx);
   }
 }
+
+const STALE = 'egress knows a newer owner of a shard than this pod';
 
 const wait = (retryAfterSeconds: number, why: string): Verdict => ({
   kind: 'noRoom',

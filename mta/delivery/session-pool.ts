@@ -1,4 +1,5 @@
 // The idle sessions, by site and source address, and every open one, so that a shutdown can end them.
+import type { Policy } from './ports.ts';
 import type { Session } from './session.ts';
 
 const IDLE_MS = 5000;
@@ -22,11 +23,20 @@ export class SessionPool {
     this.#open.add(session);
   }
 
-  /** An idle session from `source` to the site that may carry so many recipients; the most recently used first. */
-  take(site: string, source: string, recipients: number): Session | null {
+  /**
+   * An idle session from `source` to the site that may carry so many recipients; the most recently used first. One that the policy
+   * of this moment would not open is ended.
+   */
+  take(
+    site: string,
+    source: string,
+    recipients: number,
+    tls: Policy['tls'] = 'Opportunistic',
+  ): Session | null {
     const idle = this.#idle.get(`${site} ${source}`);
     for (let session = idle?.pop(); session; session = idle?.pop()) {
-      if (session.fits(recipients)) return session;
+      const allowed = tls === 'Opportunistic' || session.encrypted === (tls === 'Required');
+      if (allowed && session.fits(recipients)) return session;
       this.discard(session);
     }
     return null;

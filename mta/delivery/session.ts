@@ -2,9 +2,11 @@
 // (RFC 5321, PIPELINING, STARTTLS, SMTPUTF8); this says what each ending means for each recipient.
 import type { Writable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { isAscii } from '../message/addresses.ts';
 import type { Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
 import { doubleDots } from './dots.ts';
+import { announceUtf8, isShakingHands, needsUtf8, offeredTls, offersUtf8 } from './extensions.ts';
 import type { Policy, Verdict } from './ports.ts';
 import type { Grant } from './tunnel.ts';
 
@@ -12,20 +14,28 @@ import type { Grant } from './tunnel.ts';
 export class SessionFailed extends Error {
   override readonly name = 'SessionFailed';
   readonly phase: Phase;
-  /** The reply that ended it, if there was one. */
+  /** The reply that ended it, if there was one that says more than the message. */
   readonly reply: string | null;
+  /** Enhanced status (RFC 3463) for where there is no reply. */
+  readonly status: string;
 
-  constructor(message: string, phase: Phase, reply: string | null, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string, phase: Phase, { reply = null, status = '4.4.2', cause }: Failure) {
+    super(message, { cause });
     this.phase = phase;
     this.reply = reply;
+    this.status = status;
   }
+}
+interface Failure extends ErrorOptions {
+  readonly reply?: string | null;
+  readonly status?: string;
 }
 
 /** RFC 5321 §4.5.3.2: greeting, MAIL and RCPT 5 minutes, the final dot 10. */
 const SETUP_MS = 300_000;
 const ENVELOPE_MS = 300_000;
 const FINAL_DOT_MS = 600_000;
+const RESET_MS = 30_000;
 /** A message up to this size is handed to the socket at once; a larger one in pieces as the socket takes them. */
 const PIECE = 256 * 1024;
 const CRLF = Buffer.from('\r\n');
@@ -62,8 +72,12 @@ export class Session {
   #ended = false;
   #aborted = false;
   #used = false;
+  /** The transaction under way needs SMTPUTF8. */
+  #utf8 = false;
   /** Fails the step under way when the connection ends: nodemailer does not call back for a close of ours. */
   #onEnd: (() => void) | null = null;
+  /** Of the transaction under way; nodemailer notes in it who was refused. */
+  #envelope: { readonly from: string; readonly rejectedErrors?: readonly SmtpError[] } | null = null;
   /** Monotonic ms since when it is idle. */
   idleSince = 0;
 
@@ -75,6 +89,7 @@ export class Session {
     this.#monotonic = options.monotonic;
     this.#until = options.monotonic() + grant.seconds * 1000;
     this.#recipientsLeft = grant.messages;
+    announceUtf8(smtp, () => this.#utf8);
     smtp.on('error', () => {});
     smtp.once('end', () => {
       this.#ended = true;
@@ -100,9 +115,13 @@ export class Session {
     } as ConstructorParameters<typeof SMTPConnection>[0]);
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
+        reject(setupFailure(error as SmtpError, smtp, options.tls));
         smtp.close();
-        reject(setupFailure(error as SmtpError));
+        // At once, or egress would count the slot as taken when the next connection is asked for.
+        grant.socket.destroy();
       };
+      // A reset while TLS is being set up would otherwise be nobody's.
+      grant.socket.on('error', () => {});
       smtp.once('error', fail);
       smtp.connect(((error?: Error) => {
         smtp.removeListener('error', fail);
@@ -134,6 +153,15 @@ export class Session {
 
   /** One transaction. Never rejects; one verdict per address. */
   async send(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {
+    const wholly = needsUtf8(parcel);
+    const refused = (address: string) => !offersUtf8(this.#smtp) && (wholly || !isAscii(address));
+    const open = addresses.filter((address) => !refused(address));
+    this.#utf8 = wholly && offersUtf8(this.#smtp);
+    const verdicts = open.length ? await this.#send(parcel, open) : [];
+    return addresses.map((address) => (refused(address) ? NO_UTF8 : (verdicts.shift() ?? NO_VERDICT)));
+  }
+
+  async #send(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {
     this.#recipientsLeft -= addresses.length;
     const timer = setTimeout(() => this.close(), ENVELOPE_MS);
     const started = () => clearTimeout(timer);
@@ -190,6 +218,7 @@ export class Session {
       size: parcel.message.length,
       use8BitMime: parcel.smtpUtf8,
     };
+    this.#envelope = envelope;
     const message = this.#message(parcel.message, started);
     return new Promise((resolve, reject) => {
       this.#onEnd = () => setImmediate(reject, new Error('the connection was closed'));
@@ -210,6 +239,7 @@ export class Session {
         started();
         const { _socket: socket } = this.#smtp as unknown as { readonly _socket: Writable };
         const write = (from: number): void => {
+          if (this.#ended) return;
           const end = Math.min(from + PIECE, length);
           const piece = doubleDots(message.subarray(from, end), from === 0 || message[from - 1] === 0x0a);
           if (end === length) {
@@ -237,7 +267,15 @@ export class Session {
       }));
     }
     const verdict = this.#verdictOf(error);
-    return addresses.map(() => verdict);
+    const spared = isAfterRecipients(error) || this.#pastDot;
+    const refused = new Map(
+      this.#envelope?.rejectedErrors?.map((one) => [one.recipient, one.response ?? '']),
+    );
+    // Who was refused by name has nothing to do with what became of the message afterwards.
+    return addresses.map((address) => {
+      const reply = spared ? refused.get(address) : undefined;
+      return reply ? { kind: 'reply', reply, phase: 'rcpt' } : verdict;
+    });
   }
 
   #verdictOf(error: SmtpError): Verdict {
@@ -250,32 +288,52 @@ export class Session {
       return { kind: 'reply', reply: `552 5.3.4 ${error.message}`, phase: 'mail' };
     if (error.code === 'EENVELOPE')
       return { kind: 'reply', reply: `553 5.1.3 ${error.message}`, phase: 'rcpt' };
+    if (!this.#pastDot && error.response?.startsWith('421'))
+      return { kind: 'reply', reply: error.response, phase: 'mail' };
     const why = `4.4.2 ${this.host}: ${error.message}`;
     if (this.#pastDot) return { kind: 'unknown', why };
     return this.#aborted ? { kind: 'aborted' } : { kind: 'failed', why };
   }
 
   #reset(): Promise<void> {
-    return new Promise((resolve) => {
+    const timer = setTimeout(() => this.close(), RESET_MS);
+    return new Promise<void>((resolve) => {
       this.#onEnd = resolve;
       this.#smtp.reset((error) => {
         if (error) this.close();
         resolve();
       });
-    });
+    }).finally(() => clearTimeout(timer));
   }
 }
 
+/** RFC 6531 §3.5: final, for no later attempt will find the host otherwise. */
+export const NO_UTF8: Verdict = {
+  kind: 'reply',
+  reply: '553 5.6.7 the host does not take addresses or headers beyond ASCII (no SMTPUTF8)',
+  phase: 'rcpt',
+};
+const NO_VERDICT: Verdict = { kind: 'failed', why: '4.3.0 no result' };
+
+/** The reply to DATA or to the final dot: those to the recipients stand. */
+const isAfterRecipients = ({ code, command }: SmtpError): boolean =>
+  code === 'EMESSAGE' || command === 'DATA';
+
 const PHASES: Readonly<Record<string, Phase>> = { 'MAIL FROM': 'mail', 'RCPT TO': 'rcpt', DATA: 'data' };
 
-function setupFailure(error: SmtpError): SessionFailed {
+function setupFailure(error: SmtpError, smtp: SMTPConnection, tls: SessionOptions['tls']): SessionFailed {
+  const { message, response = null, command } = error;
+  // Whatever the library calls it: nothing but the handshake was under way.
+  if (isShakingHands(smtp))
+    return new SessionFailed(`TLS handshake failed: ${message}`, 'tls', { status: '4.7.5', cause: error });
+  if (tls === 'Required' && (command === 'STARTTLS' || command === 'EHLO') && response?.startsWith('5'))
+    return new SessionFailed(withoutTls(smtp, response), 'starttls', { status: '4.7.10', cause: error });
   const phase: Phase =
-    error.code === 'ETLS'
-      ? error.response
-        ? 'starttls'
-        : 'tls'
-      : error.command === 'EHLO' || error.command === 'HELO'
-        ? 'ehlo'
-        : 'greeting';
-  return new SessionFailed(error.message, phase, error.response ?? null, { cause: error });
+    error.code === 'ETLS' ? 'starttls' : command === 'EHLO' || command === 'HELO' ? 'ehlo' : 'greeting';
+  return new SessionFailed(message, phase, { reply: response, cause: error });
 }
+
+const withoutTls = (smtp: SMTPConnection, response: string): string =>
+  offeredTls(smtp)
+    ? `the policy requires TLS, and the host refuses it: ${response}`
+    : 'the policy requires TLS, and the host does not offer it';

@@ -26,6 +26,8 @@ export type Header = Omit<ParcelHeader, 'recipients'>;
 export type PublishBounce = (header: Header, settled: Settled, message: () => Buffer) => Promise<boolean>;
 
 const RETRY_MS = 1000;
+/** When a parcel that went back to its stream is shown again at the earliest. */
+const GIVE_BACK_MS = 5000;
 
 export class Settler {
   readonly #hand: Hand;
@@ -35,6 +37,7 @@ export class Settler {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #ended: (header: Header, settled: Settled) => void;
+  readonly #refused: (error: Error) => void;
   #homeless = 0;
 
   constructor(parts: {
@@ -46,6 +49,8 @@ export class Settler {
     readonly log: Log;
     /** Told of each recipient that has ended or waits again, once that is durable. */
     readonly ended: (header: Header, settled: Settled) => void;
+    /** Told when the spool has not taken a parcel. */
+    readonly refused: (error: Error) => void;
   }) {
     this.#hand = parts.hand;
     this.#spool = parts.spool;
@@ -54,6 +59,7 @@ export class Settler {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#ended = parts.ended;
+    this.#refused = parts.refused;
   }
 
   /** Results that have no durable place at the moment; while there is one, no new attempt may start. */
@@ -69,15 +75,33 @@ export class Settler {
       const fates = await this.#withBounces(header, settled, message);
       if (held?.parcel) await inTurn(held, () => this.#apply(held, hopId, fates));
       else await this.#settleSpooled(hopId, fates);
-      for (const one of fates) this.#ended(header, one);
+      this.#tell(header, fates);
     });
   }
 
-  /** Writes a parcel in hand to the spool as it is, and acknowledges it. Rejects when it cannot be written. */
+  /**
+   * Writes a parcel in hand to the spool as it is, and acknowledges it. Rejects when it cannot be written; unless an attempt is
+   * under way, it has gone back to its stream then, where it is durable.
+   */
   spoolHeld(held: Held): Promise<void> {
     return inTurn(held, async () => {
-      if (held.parcel) await this.#put(held, held.parcel);
+      if (!held.parcel) return;
+      try {
+        await this.#put(held, held.parcel);
+      } catch (error) {
+        if (!held.attempting) this.#acknowledger.giveBack(held, GIVE_BACK_MS);
+        throw error;
+      }
     });
+  }
+
+  /** What counts must not undo what is recorded. */
+  #tell(header: Header, fates: readonly Settled[]): void {
+    try {
+      for (const one of fates) this.#ended(header, one);
+    } catch (error) {
+      this.#log.error({ hopId: header.hopId, err: error }, 'a result is recorded and not counted');
+    }
   }
 
   /** Between asking and its turn the parcel may have gone to the spool. */
@@ -92,12 +116,32 @@ export class Settler {
       if (!fate) return [recipient];
       return fate.kind === 'waits' ? [fate.recipient] : [];
     });
-    if (left.length === 0) await this.#acknowledger.finished(held);
-    else await this.#put(held, { ...parcel, recipients: left });
+    if (left.length === 0) return this.#acknowledger.finished(held);
+    const isUnfinished = left.length === parcel.recipients.length;
+    // The shard's next owner gets it redelivered: a copy here would be a duplicate.
+    if (held.lost && isUnfinished) return this.#acknowledger.giveBack(held, null);
+    try {
+      await this.#put(held, { ...parcel, recipients: left });
+    } catch (error) {
+      // As long as nobody has it, its stream is as good a place; what is lost is the count of an attempt.
+      if (!isUnfinished || held.lost) throw error;
+      this.#acknowledger.giveBack(held, this.#untilDue(left));
+    }
+  }
+
+  /** How long a deferred parcel that goes back to its stream stays there, in ms. */
+  #untilDue(recipients: readonly Recipient[]): number {
+    const due = Math.min(...recipients.map(({ dueAt }) => dueAt ?? 0));
+    return Math.max(GIVE_BACK_MS, due - this.#clock.now());
   }
 
   async #put(held: Held, parcel: Parcel): Promise<void> {
-    await this.#spool.commit([{ kind: 'put', parcel }]);
+    try {
+      await this.#spool.commit([{ kind: 'put', parcel }]);
+    } catch (error) {
+      this.#refused(error as Error);
+      throw error;
+    }
     this.#acknowledger.afterSpooling(held);
   }
 

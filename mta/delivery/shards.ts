@@ -1,24 +1,28 @@
 // The shards this pod works: begins and ends their pulls as the assignment says, and gives up what it is asked to.
-import type { JetStreamClient } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { Log } from '../../process/log.ts';
+import type { Bus } from '../bus/client.ts';
 import { mailStream, type PoolKey, TRANSFER_CLASS } from '../bus/names.ts';
 import type { Budget } from './budget.ts';
-import type { Hand, Held } from './hand.ts';
+import { type Fence, Gate, type Passage } from './gate.ts';
+import { type Hand, type Held, inTurn } from './hand.ts';
+import { mailMessage } from './message.ts';
 import type { Duties, OwnedShard } from './ownership.ts';
 import type { MailMessage } from './ports.ts';
 import { pull } from './pull.ts';
 
 export interface ShardParts {
-  readonly js: () => JetStreamClient | null;
+  readonly bus: () => Pick<Bus, 'js' | 'nc'> | null;
   readonly poolKey: PoolKey;
   readonly budget: Budget;
   readonly hand: Hand;
   readonly log: Log;
-  readonly take: (message: MailMessage, shard: number) => boolean;
+  readonly take: (message: MailMessage, shard: number, passage: Passage) => boolean;
   /** Writes a parcel in hand to the spool and acknowledges it; rejects when it cannot be written. */
   readonly spool: (held: Held) => Promise<void>;
-  /** Keeps a former owner from sending; resolves when that is certain. */
-  readonly fence: (shard: OwnedShard, formerUid: string, signal: AbortSignal) => Promise<void>;
+  /** Puts a parcel out of the hand that another pod gets redelivered. */
+  readonly letGo: (held: Held) => void;
+  readonly fence: Fence;
 }
 
 interface Worked {
@@ -33,6 +37,7 @@ export class Shards {
   readonly #parts: ShardParts;
   readonly #worked = new Map<number, Worked>();
   readonly #givingUp = new Map<number, number>();
+  readonly #gates = new Map<number, Gate>();
 
   constructor(parts: ShardParts) {
     this.#parts = parts;
@@ -52,8 +57,10 @@ export class Shards {
     // What was pulled before a restart of the assignment's view, and is to be given up as well.
     for (const shard of duties.releasing)
       if (this.#parts.hand.unacknowledged(shard)) void this.#giveUp(shard, 0);
+    for (const shard of this.#givingUp.keys())
+      if (!duties.releasing.has(shard)) this.#notGivenUp(shard, wanted.has(shard));
     // Without a connection there is nothing to begin; `follow` is called again when there is one.
-    if (!this.#parts.js()) return;
+    if (!this.#parts.bus()) return;
     for (const shard of wanted.values()) if (!this.#worked.has(shard.shard)) this.#begin(shard, classes, key);
   }
 
@@ -70,33 +77,53 @@ export class Shards {
   /** Ends all pulls; what is in hand stays there. */
   stop(): void {
     for (const { stop } of this.#worked.values()) stop.abort();
+    for (const gate of this.#gates.values()) gate.abandon();
     this.#worked.clear();
+    this.#givingUp.clear();
   }
 
-  #begin(shard: OwnedShard, classes: readonly string[], key: string): void {
+  #begin(owned: OwnedShard, classes: readonly string[], key: string): void {
+    const { bus, budget, log, poolKey, take } = this.#parts;
+    const connected = bus();
+    if (!connected) return;
+    const { shard, epoch } = owned;
     const stop = new AbortController();
-    this.#worked.set(shard.shard, { epoch: shard.epoch, classes: key, stop });
-    void this.#work(shard, classes, stop.signal);
-  }
-
-  async #work(owned: OwnedShard, classes: readonly string[], signal: AbortSignal): Promise<void> {
-    const { js, budget, log, poolKey, fence, take } = this.#parts;
-    if (owned.fence) await fence(owned, owned.fence, signal);
-    const client = js();
-    if (signal.aborted || !client) return;
+    this.#worked.set(shard, { epoch, classes: key, stop });
+    const gate = this.#gateOf(owned);
+    const stream = mailStream(poolKey, shard);
     for (const name of [...classes, TRANSFER_CLASS]) {
-      const stream = mailStream(poolKey, owned.shard);
-      const parts = { js: client, budget, log, stream, consumer: name, priorityClass: name };
-      void pull({ ...parts, take: (message) => take(message, owned.shard) }, signal);
+      const parts = { js: connected.js, budget, log, stream, consumer: name, priorityClass: name };
+      const adopt = (message: JsMsg) => mailMessage(connected.nc, message);
+      const admit = (message: MailMessage) => take(message, shard, gate.passage(message.deliveries));
+      void pull({ ...parts, adopt, take: admit }, stop.signal);
     }
   }
 
-  /** Everything pulled of the shard goes to the spool and is acknowledged; attempts under way go on from there. */
+  #gateOf(owned: OwnedShard): Gate {
+    const { fence, log } = this.#parts;
+    const known = this.#gates.get(owned.shard);
+    if (known?.fits(owned)) {
+      known.epoch = owned.epoch;
+      return known;
+    }
+    known?.abandon();
+    const gate = new Gate(owned, fence, (error) =>
+      log.error({ ...owned, err: error }, 'fencing failed; redelivered mail of the shard is held back'),
+    );
+    this.#gates.set(owned.shard, gate);
+    return gate;
+  }
+
+  /**
+   * Everything pulled of the shard goes to the spool and is acknowledged; attempts under way go on from there. A fence that is owed
+   * is settled before: the next owner is told that we state, and does not fence the one before us.
+   */
   async #giveUp(shard: number, epoch: number): Promise<void> {
     if (this.#givingUp.has(shard)) return;
     this.#givingUp.set(shard, epoch);
     const { hand, spool, log } = this.#parts;
-    while (hand.unacknowledged(shard) > 0) {
+    const goesOn = () => this.#givingUp.has(shard) && !this.#worked.has(shard);
+    while (goesOn() && hand.unacknowledged(shard) > 0) {
       const open = [...hand.values()].filter((held) => held.shard === shard && held.parcel);
       const failed = await Promise.allSettled(open.map(spool)).then((all) =>
         all.find((one) => one.status === 'rejected'),
@@ -105,19 +132,34 @@ export class Shards {
         log.warn({ shard, err: failed.reason }, 'the spool cannot be written; the shard is not given up yet');
       await new Promise((resolve) => setTimeout(resolve, failed ? RETRY_MS : 20));
     }
+    await this.#gates.get(shard)?.settled;
+    if (!goesOn()) return;
     this.#givingUp.delete(shard);
+    this.#gates.delete(shard);
+  }
+
+  /** The shard is not to be given up any more: it is ours again (a cancelled drain), or was taken away meanwhile. */
+  #notGivenUp(shard: number, ours: boolean): void {
+    this.#givingUp.delete(shard);
+    if (!ours) this.#drop(shard);
   }
 
   /**
    * The shard has another owner already, who gets its unacknowledged mail redelivered: a copy kept here would be a duplicate.
-   * What an attempt is under way for stays, so that a 250 that still comes is acknowledged.
+   * What an attempt is under way for stays, so that a 250 that still comes is acknowledged; so does what only waits for the
+   * confirmation of its acknowledgement, for its copy or its end is durable here.
    */
   #drop(shard: number): void {
-    const { hand, budget } = this.#parts;
+    const { hand, letGo } = this.#parts;
+    this.#gates.get(shard)?.abandon();
+    this.#gates.delete(shard);
     for (const held of [...hand.values()]) {
-      if (held.shard !== shard || held.attempting) continue;
-      hand.remove(held);
-      budget.release(1);
+      if (held.shard !== shard) continue;
+      held.lost = true;
+      // After a write to the spool that is under way: whether there is a copy is known then.
+      void inTurn(held, async () => {
+        if (held.lost && held.parcel && !held.attempting) letGo(held);
+      });
     }
   }
 }

@@ -23,6 +23,8 @@ interface Asked {
 const GATHER_MS = 5;
 const MOST_PAIRS = 500;
 const PROBE_MS = 2000;
+/** Beyond the database's own limits for a statement. */
+const ANSWER_MS = 15_000;
 
 export class Suppression {
   readonly #lookup: SuppressionLookup;
@@ -66,7 +68,7 @@ export class Suppression {
     this.#waiting = [];
     this.#pairs = 0;
     this.#asking++;
-    this.#lookup(asked.flatMap(({ pairs }) => pairs))
+    this.#lookUp(asked.flatMap(({ pairs }) => pairs))
       .then(
         (answers) => this.#answer(asked, answers),
         (error: unknown) => this.#fail(asked, error),
@@ -76,6 +78,22 @@ export class Suppression {
         if (this.#asking === 0 && this.#waiting.length > 0)
           this.#timer ??= setTimeout(() => this.#ask(), GATHER_MS);
       });
+  }
+
+  /** The answer, or a rejection: a question without an end would hold its recipients for ever, and a cut answer let them pass. */
+  async #lookUp(pairs: readonly Question[]): Promise<readonly boolean[]> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+    });
+    try {
+      const answers = await Promise.race([this.#lookup(pairs), late]);
+      if (answers.length !== pairs.length)
+        throw new Error(`${answers.length} answers to ${pairs.length} questions`);
+      return answers;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #answer(asked: readonly Asked[], answers: readonly boolean[]): void {

@@ -8,10 +8,12 @@ import {
   FLEET_BUCKET,
   ipPoolSnapshotKey,
   LEASE_BUCKET,
+  leaseKey,
   type PoolKey,
   poolSnapshotKey,
 } from '../bus/names.ts';
 import type { AddressLease, Assignment, IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
+import type { ReadLease } from './fence_decide.ts';
 import type { Fleet } from './fleet.ts';
 
 const RETRY_MS = 1000;
@@ -20,7 +22,8 @@ const ASK_AGAIN_MS = 20_000;
 export interface FleetChanges {
   readonly pool: () => void;
   readonly ipPool: () => void;
-  readonly assignment: () => void;
+  /** An assignment was read; `isNew`: it is a later one than that known before. */
+  readonly assignment: (isNew: boolean) => void;
   readonly leases: () => void;
 }
 
@@ -57,7 +60,7 @@ export function watchFleet(
     changes.pool();
   });
   follow(FLEET_BUCKET, assignmentKey(poolKey), (entry) => {
-    if (entry.operation === 'PUT' && fleet.setAssignment(entry.json<Assignment>())) changes.assignment();
+    if (entry.operation === 'PUT') changes.assignment(fleet.setAssignment(entry.json<Assignment>()));
   });
   follow(LEASE_BUCKET, 'address.>', (entry) => {
     takeLease(fleet, entry);
@@ -83,19 +86,72 @@ async function followKey(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
+    const began = performance.now();
     try {
-      const watch = await (await open()).watch({ key });
-      const stop = () => watch.stop();
-      const again = setTimeout(stop, ASK_AGAIN_MS);
-      signal.addEventListener('abort', stop, { once: true });
-      for await (const entry of watch) applied(entry, apply, log);
-      clearTimeout(again);
-      signal.removeEventListener('abort', stop);
+      await watchOnce(await open(), key, (entry) => applied(entry, apply, log), signal);
     } catch (error) {
       log.debug({ key, err: error }, 'watch ended');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     }
+    // However it ended, it is not begun as fast as the network goes.
+    if (performance.now() - began < ASK_AGAIN_MS / 2)
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
   }
+}
+
+/** Watches for `ASK_AGAIN_MS`, or until the watch or `signal` ends. An iterator that has fallen deaf does not hear its own stop. */
+async function watchOnce(
+  bucket: KV,
+  key: string,
+  apply: (entry: KvEntry) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const watch = await bucket.watch({ key });
+  const over = Promise.withResolvers<void>();
+  const stop = () => {
+    watch.stop();
+    over.resolve();
+  };
+  const again = setTimeout(stop, ASK_AGAIN_MS);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const all = (async () => {
+    for await (const entry of watch) apply(entry);
+  })();
+  try {
+    await Promise.race([all, over.promise]);
+  } finally {
+    all.catch(() => {});
+    clearTimeout(again);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** The pool's assignment as it stands now; null when there is none. Rejects when NATS does not say. */
+export async function readAssignment(bus: Pick<Bus, 'kv'>, poolKey: PoolKey): Promise<Assignment | null> {
+  const entry = await (await bus.kv(FLEET_BUCKET)).get(assignmentKey(poolKey));
+  return entry?.operation === 'PUT' ? entry.json<Assignment>() : null;
+}
+
+/** The leases of all addresses of the pool's IPPool, those included that are leaving it, as they stand now. */
+export async function readLeases(
+  bus: Pick<Bus, 'kv' | 'obstacle'> | null,
+  fleet: Fleet,
+): Promise<readonly ReadLease[]> {
+  const obstacle = bus ? bus.obstacle() : 'not connected';
+  if (!bus || obstacle) throw new Error(`NATS: ${obstacle}`);
+  const { pool, ipPool } = fleet;
+  if (!pool || !ipPool) throw new Error('the IPPool is not known yet');
+  const movable = new Map(ipPool.addresses.map((one) => [one.address, one.movable]));
+  const kv = await bus.kv(LEASE_BUCKET);
+  const read = async (address: string): Promise<ReadLease[]> => {
+    const entry = await kv.get(leaseKey(address));
+    if (entry?.operation !== 'PUT') return [];
+    // An address that is leaving the IPPool may have been of either kind.
+    return [{ lease: entry.json<AddressLease>(), movable: movable.get(address) ?? false }];
+  };
+  const addresses = new Set([...movable.keys(), ...fleet.leases.keys()]);
+  const found = (await Promise.all([...addresses].map(read))).flat();
+  return found.filter(({ lease }) => lease.ipPool === `${pool.namespace}/${pool.ipPool}`);
 }
 
 /** One value that cannot be read must not end the watch of the others; the last good one stays. */

@@ -1,8 +1,9 @@
 import type { Identity } from '../../process/identity/name.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
+import { GRANT_SECONDS } from '../bus/connect.ts';
 import type { PoolKey } from '../bus/names.ts';
 import type { IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
-import { decideConnect, GRANT_SECONDS, type Picture } from './decide.ts';
+import { decideConnect, type Picture } from './decide.ts';
 import { destinationRule } from './destinations.ts';
 import { EpochBook } from './epochs.ts';
 import type { ConnectRequest } from './request.ts';

@@ -1,16 +1,13 @@
 // Whether a CONNECT is granted, up to the free slot: a chain of checks, first refusal wins. Pure.
 import { isIP } from 'node:net';
 import type { Identity } from '../../process/identity/name.ts';
-import type { ConnectRefusal } from '../bus/connect.ts';
+import { type ConnectRefusal, GRANT_SECONDS } from '../bus/connect.ts';
 import { type PoolKey, poolKey } from '../bus/names.ts';
 import type { IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
 import { providerOf } from '../policy/provider.ts';
 import type { DestinationRule } from './destinations.ts';
 import type { EpochBook } from './epochs.ts';
 import type { ConnectRequest } from './request.ts';
-
-/** How long a granted connection may start new transactions; a short life lets other pods and new holders have their turn. */
-export const GRANT_SECONDS = 120;
 
 /** What egress knows at this moment. */
 export interface Picture {

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Identity } from '../../process/identity/name.ts';
 import type { Log } from '../../process/log.ts';
+import { AFTER_GRANT_MS } from '../bus/connect.ts';
 import { poolKey } from '../bus/names.ts';
 import { type Connection, Connections, type Owner } from './connections.ts';
 import { decideConnect, type Grant, type Picture } from './decide.ts';
@@ -36,9 +37,6 @@ export interface Established {
   /** Joins it with the caller's socket; resolves when both are gone. */
   join(client: Duplex): Promise<void>;
 }
-
-/** What a transaction may still take after its grant ended: the ten minutes after the final dot, and one for the data. */
-const AFTER_GRANT_MS = 11 * 60_000;
 
 export class Egress {
   readonly fleet: Fleet;

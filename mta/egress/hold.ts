@@ -2,7 +2,7 @@
 // machines. The observer counts the lease from when it *saw* the last renewal, the holder from when it *sent* it, so a
 // holder that can no longer renew has stopped (and closed its connections) before anyone may follow it. An address that only
 // one node can have needs no such end: while NATS is away its holder goes on, and a lock on the node keeps a second process out.
-import type { AddressLease } from '../bus/snapshot.ts';
+import { type AddressLease, LEASE_MS } from '../bus/snapshot.ts';
 
 export interface LeaseTimes {
   /** From the last renewal seen to when the address may be taken. */
@@ -13,7 +13,7 @@ export interface LeaseTimes {
   /** How often a waiting pod looks. */
   readonly pollMs: number;
 }
-export const LEASE_TIMES: LeaseTimes = { leaseMs: 10_000, renewMs: 3_000, marginMs: 1_000, pollMs: 1_000 };
+export const LEASE_TIMES: LeaseTimes = { leaseMs: LEASE_MS, renewMs: 3_000, marginMs: 1_000, pollMs: 1_000 };
 
 /** The record as an observer sees it. */
 export interface Seen {

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { Readiness } from '../../process/health.ts';
 import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
+import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import { FLEET_BUCKET, LEASE_BUCKET } from '../bus/names.ts';
-import { GRANT_SECONDS } from './decide.ts';
 import { destinationRule } from './destinations.ts';
 import type { DialOptions } from './dial.ts';
 import { Egress } from './egress.ts';
@@ -23,7 +23,7 @@ import type { EgressSettings } from './settings.ts';
 const log = rootLog.child({ room: 'egress' });
 
 /** How long an address that leaves the IPPool waits for its connections: a grant, and what comes after it. */
-const VACATE_MS = (GRANT_SECONDS + 660) * 1000;
+const VACATE_MS = LONGEST_CONNECTION_MS;
 
 export interface RoleParts {
   readonly settings: Pick<
