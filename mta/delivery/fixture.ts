@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
-import { type TestAuthority, testAuthority } from '../../e2e/rig/identities.ts';
 import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
+import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
 import { Readiness } from '../../process/health.ts';
 import { clientTls, type Expected, serverTls } from '../../process/identity/tls.ts';
@@ -73,7 +73,7 @@ export type Behaviour = Partial<Pick<SMTPServerOptions, 'onConnect' | 'onRcptTo'
 export class Fixture {
   readonly nats: Nats;
   readonly bus: Bus;
-  readonly authority: TestAuthority;
+  readonly authority: Authority;
   readonly egress: EgressRole;
   readonly smtpPort: number;
   readonly folder: string;
@@ -87,7 +87,7 @@ export class Fixture {
   constructor(parts: {
     nats: Nats;
     bus: Bus;
-    authority: TestAuthority;
+    authority: Authority;
     egress: EgressRole;
     smtpPort: number;
     folder: string;
@@ -106,7 +106,7 @@ export class Fixture {
     options: { uid?: string; assign?: boolean; bus?: Promise<Bus> } = {},
   ): Promise<Pod> {
     const uid = options.uid ?? `uid-${name}-${randomUUID().slice(0, 8)}`;
-    const certificate = await this.authority.issue({
+    const certificate = await this.authority.issueFor({
       namespace: 'mail',
       role: 'delivery',
       pool: 'main',
@@ -317,7 +317,7 @@ export class Fixture {
 export const POLICY = queuePolicySpec.parse({ retry: { intervals: ['1s'], jitter: 0 } });
 
 export async function startFixture(): Promise<Fixture> {
-  const [nats, authority, [smtpPort = 0]] = await Promise.all([startNats(), testAuthority(), freePorts(1)]);
+  const [nats, authority, [smtpPort = 0]] = await Promise.all([startNats(), createAuthority(), freePorts(1)]);
   const bus = await connectBus(
     {
       POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
@@ -355,7 +355,7 @@ export async function startFixture(): Promise<Fixture> {
       ...{ POSTFLEET_ALLOWED_DESTINATIONS: ['127.0.0.0/24'], POSTFLEET_POD_NAME: 'egress-0' },
       ...{ POSTFLEET_POD_UID: 'uid-egress', POSTFLEET_NODE_NAME: 'local' },
     },
-    tls: await authority.issue({
+    tls: await authority.issueFor({
       namespace: 'egress',
       role: 'egress',
       pool: 'ips',

@@ -4,8 +4,8 @@ import { request as httpsRequest } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { Kvm } from '@nats-io/kv';
-import { type TestAuthority, testAuthority } from '../../e2e/rig/identities.ts';
 import { type Nats, startNats, until } from '../../e2e/rig/servers.ts';
+import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { Readiness } from '../../process/health.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
@@ -25,12 +25,12 @@ const pod = (uid: string, more: Partial<Identity> = {}): Identity => ({
 
 let nats: Nats;
 let bus: Bus;
-let authority: TestAuthority;
+let authority: Authority;
 const roles: Role[] = [];
 const sinks: Server[] = [];
 
 beforeAll(async () => {
-  [nats, authority] = await Promise.all([startNats(), testAuthority()]);
+  [nats, authority] = await Promise.all([startNats(), createAuthority()]);
   bus = await connectBus(
     {
       POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
@@ -91,7 +91,7 @@ async function start(
       POSTFLEET_POD_UID: `uid-${name}`,
       POSTFLEET_NODE_NAME: 'node-1',
     },
-    tls: await authority.issue({
+    tls: await authority.issueFor({
       namespace: 'egress',
       role: 'egress',
       pool: 'ips',
@@ -145,7 +145,7 @@ async function connect(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   const request = httpsRequest({
-    ...(await authority.issue(who)),
+    ...(await authority.issueFor(who)),
     host: '127.0.0.1',
     port: role.port,
     servername: 'egress.postfleet.internal',
@@ -170,7 +170,7 @@ async function connect(
 }
 async function fence(role: Role, who: Identity, body: unknown): Promise<{ status: number; body: unknown }> {
   const request = httpsRequest({
-    ...(await authority.issue(who)),
+    ...(await authority.issueFor(who)),
     ...{ host: '127.0.0.1', port: role.port, servername: 'egress.postfleet.internal', agent: false },
     ...{ method: 'POST', path: '/v1/fence' },
   });
@@ -246,7 +246,7 @@ test.each([
 
 test('a certificate of another authority does not get in', async () => {
   const role = await holding('e1');
-  const [stranger, ours] = [await (await testAuthority()).issue(pod('p1')), authority.ca];
+  const [stranger, ours] = [await (await createAuthority()).issueFor(pod('p1')), authority.ca];
   const request = httpsRequest({
     ...{ ...stranger, ca: ours, host: '127.0.0.1', port: role.port, servername: 'egress.postfleet.internal' },
     ...{ method: 'POST', path: '/v1/fence', agent: false },

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kvm } from '@nats-io/kv';
-import { testAuthority } from '../../e2e/rig/identities.ts';
+import { writeIdentity } from '../../e2e/rig/rig-identities.ts';
 import { Child, freePorts, startNats, until } from '../../e2e/rig/servers.ts';
+import { createAuthority } from '../../operator/authority/authority.ts';
 import { connectBus } from '../bus/client.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, leaseKey } from '../bus/names.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
@@ -32,10 +33,10 @@ test('missing settings are all named at once', async () => {
 
 test('starts, holds its address, releases it on SIGTERM', async () => {
   const nats = await startNats();
-  const folder = mkdtempSync(join(tmpdir(), 'postfleet-egress-'));
+  const root = mkdtempSync(join(tmpdir(), 'postfleet-egress-'));
   const [port = 0, metrics = 0] = await freePorts(2);
-  const identity = { namespace: 'egress', role: 'egress', pool: 'ips', pod: 'e1', uid: 'uid-e1' } as const;
-  await (await testAuthority()).write(identity, folder);
+  const identity = { role: 'egress', pool: 'ips', pod: 'e1', uid: 'uid-e1' } as const;
+  const folder = await writeIdentity(await createAuthority(), root, 'egress', identity);
   const bus = await connectBus(
     {
       POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
@@ -77,6 +78,6 @@ test('starts, holds its address, releases it on SIGTERM', async () => {
   } finally {
     await bus.close();
     await nats.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true });
   }
 });
