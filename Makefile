@@ -7,7 +7,7 @@ export POSTFLEET_CACHE := $(CACHE)
 .PHONY: help demo demo-down env test check lint types generate bench tools image cluster-up cluster-down
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/' | expand -t 16
 
 demo: tools ## a real cluster, a pool of three pods, 1,000 mails, a scale-down in the middle, and the table of what became of them
 	@$(NODE) e2e/demo/main.ts

@@ -69,7 +69,8 @@ export function renderPool(report: PoolReport): string {
   ]);
   if (members.length)
     parts.push('', plainTable(['POD', 'STATE', 'QUEUED', 'OLDEST', 'SHARDS', 'NODE'], members));
-  if (report.byProvider.length) parts.push('', flowTable('PROVIDER', report.byProvider));
+  const moving = report.byProvider.filter((flow) => flow.delivered + flow.deferred + flow.bounced > 0);
+  if (moving.length) parts.push('', flowTable('PROVIDER', moving));
   if (report.byAddress.length) parts.push('', flowTable('ADDRESS', report.byAddress));
   return parts.join('\n');
 }
