@@ -59,6 +59,8 @@ export interface AssignedMember {
   readonly cordoned: boolean;
   /** It may hand its spool over to the other pods' shards; only ever true together with `cordoned`. */
   readonly handOver: boolean;
+  /** Which process of the pod the operator knows (`Statement.process`): another one means that the container has restarted. */
+  readonly process?: string;
 }
 
 export interface ShardAssignment {
@@ -70,6 +72,11 @@ export interface ShardAssignment {
   readonly releasing: boolean;
   /** The owner before; when it did not state "unacknowledged 0", egress must fence it before redelivered mail is sent. */
   readonly former: { readonly uid: string; readonly stated: boolean } | null;
+  /**
+   * Its owner's container restarted: what the process before had in hand comes again from JetStream, and only this pod's volume knows
+   * it. Until the ack floor of each consumer has reached its sequence here, the owner keeps the shard.
+   */
+  readonly settling?: Readonly<Record<string, number>>;
 }
 
 /** What a delivery pod says of itself: `GET /v1/statement` on its admin port, over mutual TLS, to the operator only. */
@@ -78,6 +85,8 @@ export interface Statement {
   readonly pod: string;
   readonly uid: string;
   readonly pool: string;
+  /** Made anew at each start of the process: a restarted container has the same UID and nothing in its memory. */
+  readonly process?: string | undefined;
   /** The assignment revision this pod has taken in and acts on; 0 before the first. */
   readonly assignmentRevision: number;
   readonly cordoned: boolean;

@@ -1,5 +1,6 @@
 // Tells people about the steps of a drain, once each.
 import type { Assignment } from '../../mta/bus/snapshot.ts';
+import { hasLeft } from '../decide/assign.ts';
 import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import type { AnyObject } from '../runtime/objects.ts';
@@ -30,7 +31,9 @@ function stepNotes({ world, drain, next }: DrainChange): EventNote[] {
   if (!next) return [];
   const was = (uid: string) => world.assignment?.members.find((m) => m.uid === uid);
   const started = next.members.filter((m) => m.cordoned && !was(m.uid)?.cordoned);
-  const cancelled = next.members.filter((m) => !m.cordoned && was(m.uid)?.cordoned);
+  const cancelled = next.members.filter(
+    (m) => !m.cordoned && was(m.uid)?.cordoned && stays(world, drain, m.uid),
+  );
   const handing = next.members.filter((m) => m.handOver && !was(m.uid)?.handOver);
   const left = drain.kind === 'Leave' ? ` (${drain.left ?? 'an unknown number'} left)` : '';
   return [
@@ -40,6 +43,12 @@ function stepNotes({ world, drain, next }: DrainChange): EventNote[] {
       normal('HandingOver', `${pod} hands its spool to the shards of others${left}`),
     ),
   ];
+}
+
+/** Neither past the last replica already, nor only uncordoned for as long as its drain has to wait. */
+function stays(world: PoolWorld, drain: DrainVerdict, uid: string): boolean {
+  const pod = world.pods.find((one) => one.uid === uid);
+  return pod !== undefined && !hasLeft(world, pod) && !(drain.kind === 'Leave' && drain.uid === uid);
 }
 
 function refusalNotes({ drain, before }: DrainChange): EventNote[] {

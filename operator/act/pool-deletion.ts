@@ -5,7 +5,7 @@ import { assignmentKey, poolKey, poolSnapshotKey } from '../../mta/bus/names.ts'
 import type { Assignment, PoolSnapshot } from '../../mta/bus/snapshot.ts';
 import { nextAssignment } from '../decide/assign.ts';
 import { type DeletionStep, decideDeletion } from '../decide/deletion.ts';
-import { closeStreams, deleteStreams, type StreamsView } from '../nats/backlog.ts';
+import { closeStreams, deleteStreams, reopenStreams, type StreamsView } from '../nats/backlog.ts';
 import type { Stored } from '../nats/fleet-store.ts';
 import { parseSendingPool } from '../observe/fleet.ts';
 import { orAbsent } from '../observe/pool-world.ts';
@@ -13,8 +13,8 @@ import { statefulSetView } from '../observe/views.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import { refOf, TYPES } from '../runtime/objects.ts';
 import type { BusState, Deps } from './deps.ts';
-import { markUsed, settleVolume } from './remove-pod.ts';
 import { scaleStatefulSet } from './scale.ts';
+import { markProvenEmpty, markUsed, settleVolumes } from './spools.ts';
 
 interface Stage {
   readonly snapshot: PoolSnapshot;
@@ -38,6 +38,7 @@ export async function advanceDeletion(
   if (deletion.step === 'CloseIntake')
     await store.put(poolSnapshotKey(pool), { ...snapshot, intakeClosed: true });
   else if (deletion.step === 'CloseStreams') await closeStreams(manager, pool, snapshot.shards);
+  else if (deletion.step === 'ReopenStreams') await reopenStreams(manager, pool, snapshot.shards);
   else if (deletion.step === 'RemovePods' && !assignment) await removeStatefulSet(deps, world);
   else if (deletion.step === 'RemoveStreams') await deleteStreams(manager, pool, snapshot.shards);
   else if (deletion.step === 'Done' && !retain)
@@ -77,16 +78,17 @@ async function removeStatefulSet(deps: Deps, world: PoolWorld): Promise<void> {
   const { uid, resourceVersion, replicas } = statefulSetView(live);
   if (uid !== world.statefulSet?.uid) return;
   if (replicas > 0) {
+    const judged = Array.from({ length: replicas }, (_, ordinal) => ordinal);
+    await markProvenEmpty(deps, world, judged);
     await scaleStatefulSet(deps.api, { ...ref, uid, resourceVersion }, 0);
-    await settleVolumes(deps, world);
-  } else if (world.pods.length === 0)
+  } else if (world.pods.length === 0) {
+    await settleVolumes(deps, world, whenDrainedOf(deps, world), () => {});
     await deps.api.delete(TYPES.statefulSets, ref, { uid, resourceVersion });
+  }
 }
 
-async function settleVolumes(deps: Deps, world: PoolWorld): Promise<void> {
-  const object = deps.caches.sendingPools.get(world.pool);
+function whenDrainedOf(deps: Deps, { pool }: PoolWorld): 'Keep' | 'Delete' {
+  const object = deps.caches.sendingPools.get(pool);
   const parsed = object && parseSendingPool(object);
-  const whenDrained = parsed?.kind === 'Valid' ? parsed.resource.spec.storage.whenDrained : 'Keep';
-  for (const { ordinal } of world.volumes.filter((volume) => volume.used))
-    await settleVolume(deps, world, ordinal, whenDrained);
+  return parsed?.kind === 'Valid' ? parsed.resource.spec.storage.whenDrained : 'Keep';
 }

@@ -5,9 +5,11 @@ import { assignmentKey, type PoolKey, poolKey, poolSnapshotKey } from '../../mta
 import type { Assignment, PoolSnapshot } from '../../mta/bus/snapshot.ts';
 import { nextAssignment } from '../decide/assign.ts';
 import { type DrainVerdict, decideDrain } from '../decide/drain.ts';
+import { shardsToLookAt } from '../decide/restart.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../nats/assets.ts';
 import { readStreams } from '../nats/backlog.ts';
 import { compilePool } from '../nats/compile.ts';
+import { readConsumers } from '../nats/consumers.ts';
 import type { FleetStore, Stored } from '../nats/fleet-store.ts';
 import { identified, parseSendingPool, readFleet } from '../observe/fleet.ts';
 import { askAll, cachedWorld, withUnseenOwners } from '../observe/pool-world.ts';
@@ -20,7 +22,8 @@ import type { BusState, Deps } from './deps.ts';
 import { tellDrain } from './drain-events.ts';
 import type { PoolFindings } from './findings.ts';
 import { advanceDeletion } from './pool-deletion.ts';
-import { markUsed, removePod, settleVolume } from './remove-pod.ts';
+import { removePod } from './remove-pod.ts';
+import { markUsed, replacePods, settleVolumes } from './spools.ts';
 
 type Up = Extract<BusState, { kind: 'Up' }>;
 
@@ -119,7 +122,7 @@ class PoolPass {
     const { snapshot, problem } = await this.#snapshot(up, manager);
     const stored = await up.store.read<Assignment>(assignmentKey(this.#poolKey));
     const streams = await readStreams(manager, this.#poolKey, snapshot?.shards ?? 0);
-    const world = await this.#world(snapshot, stored.value);
+    const world = await this.#world(manager, snapshot, stored.value);
     const seen = {
       ...this.#stamp(),
       nats: { kind: 'Written' },
@@ -160,15 +163,23 @@ class PoolPass {
     return { snapshot, problem: null };
   }
 
-  async #world(snapshot: PoolSnapshot | null, assignment: Assignment | null): Promise<PoolWorld> {
+  async #world(
+    manager: JetStreamManager,
+    snapshot: PoolSnapshot | null,
+    assignment: Assignment | null,
+  ): Promise<PoolWorld> {
     const { api, caches, ask, now } = this.#deps;
     const { pool } = this.#desired();
     const shards = snapshot?.shards ?? 0;
     const spec = pool?.spec ?? { replicas: Number.MAX_SAFE_INTEGER, drain: { mode: 'Wait' as const } };
     const { namespace = '', name } = refOf(this.#key);
     const cached = cachedWorld({ namespace, name }, { ...spec, shards }, caches, now());
-    const world = await withUnseenOwners(api, cached, assignment);
-    return { ...world, readings: await askAll(world.pods, ask) };
+    const unheard = await withUnseenOwners(api, cached, assignment);
+    const world = { ...unheard, readings: await askAll(unheard.pods, ask) };
+    // After the statements: what the process before was given is in these numbers then.
+    const asked = shardsToLookAt(world, assignment);
+    const consumers = await readConsumers(manager, this.#poolKey, asked, snapshot?.classes ?? []);
+    return { ...world, consumers };
   }
 
   /** Writes the next assignment, or lowers replicas; never both on one picture. */
@@ -185,11 +196,16 @@ class PoolPass {
     const next = nextAssignment(world, cordons);
     this.busy =
       leaving !== null || next !== null || (world.assignment?.shards.some((s) => s.releasing) ?? false);
-    tellDrain(this.#deps, this.#object, { world, drain, before: this.#before?.drain ?? null, next });
     if (next) {
       await markUsed(this.#deps, world, next);
       await store.write(assignmentKey(this.#poolKey), next, stored.revision);
-    } else if (leaving?.remove) await this.#remove(store, world, leaving);
+    }
+    tellDrain(this.#deps, this.#object, { world, drain, before: this.#before?.drain ?? null, next });
+    if (!next && leaving?.remove) await this.#remove(store, world, leaving);
+    const told = (volume: string, reason: 'VolumeDeleted' | 'VolumeKept') =>
+      this.#deps.tell(this.#object, { type: 'Normal', reason, action: 'SettleVolume', note: volume });
+    await settleVolumes(this.#deps, world, this.#desired().pool?.spec.storage.whenDrained ?? 'Keep', told);
+    await replacePods(this.#deps, world);
     return next ?? stored.value;
   }
 
@@ -200,15 +216,6 @@ class PoolPass {
     if (refusal) return;
     const note = `${leaving.pod} has left with nothing in it; replicas are now ${leaving.ordinal}`;
     tell(this.#object, { type: 'Normal', reason: 'ScaledDown', action: 'ScaleDown', note });
-    const whenDrained = this.#desired().pool?.spec.storage.whenDrained ?? 'Keep';
-    const reason = await settleVolume(this.#deps, world, leaving.ordinal, whenDrained);
-    if (reason)
-      tell(this.#object, {
-        type: 'Normal',
-        reason,
-        action: 'SettleVolume',
-        note: `volume of ${leaving.pod}`,
-      });
   }
 
   #progress(drain: DrainVerdict | null): PoolFindings['progress'] {

@@ -3,7 +3,6 @@ import type { Assignment } from '../../mta/bus/snapshot.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
 import { removalRefusal } from '../decide/drain.ts';
 import type { Refusal } from '../decide/drain-checks.ts';
-import { SPOOL_VOLUME, USED_ANNOTATION } from '../desired/names.ts';
 import { parseSendingPool } from '../observe/fleet.ts';
 import { livePod, orAbsent } from '../observe/pool-world.ts';
 import { KINDS } from '../observe/types.ts';
@@ -12,6 +11,7 @@ import type { PoolWorld } from '../observe/world.ts';
 import { refOf, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
 import { scaleStatefulSet } from './scale.ts';
+import { markProvenEmpty } from './spools.ts';
 
 type Leave = Extract<DrainVerdict, { kind: 'Leave' }>;
 
@@ -29,6 +29,8 @@ export async function removePod(
   const refusal = removalRefusal(live, verdict.uid);
   const set = live.statefulSet;
   if (refusal || !set) return refusal;
+  // Before replicas: an operator that is killed between the two leaves a volume that its successor can judge.
+  await markProvenEmpty(deps, live, [verdict.ordinal]);
   const { namespace } = refOf(seen.pool);
   const { name, uid, resourceVersion } = set;
   await scaleStatefulSet(
@@ -65,39 +67,4 @@ async function liveWorld(
     assignment,
     readings,
   };
-}
-
-/**
- * The volume of a pod that has left proven empty: deleted when the pool says so (rule 7), else no longer marked as used.
- * @returns what was done; null: there is no volume.
- */
-export async function settleVolume(
-  { api }: Deps,
-  world: PoolWorld,
-  ordinal: number,
-  whenDrained: 'Keep' | 'Delete',
-): Promise<'VolumeDeleted' | 'VolumeKept' | null> {
-  const volume = world.volumes.find((v) => v.ordinal === ordinal);
-  if (!volume) return null;
-  const ref = { namespace: refOf(world.pool).namespace ?? '', name: volume.name };
-  if (whenDrained === 'Delete') {
-    await api.delete(TYPES.persistentVolumeClaims, ref, { uid: volume.uid });
-    return 'VolumeDeleted';
-  }
-  const body = { metadata: { uid: volume.uid, annotations: { [USED_ANNOTATION]: null } } };
-  await api.patch(TYPES.persistentVolumeClaims, ref, { kind: 'merge', body });
-  return 'VolumeKept';
-}
-
-/** Marks the volumes of pods that are about to be given shards: from then on they may hold mail. */
-export async function markUsed(deps: Deps, world: PoolWorld, assignment: Assignment): Promise<void> {
-  const { namespace = '' } = refOf(world.pool);
-  const owners = new Set(assignment.shards.flatMap(({ owner }) => (owner ? [owner.pod] : [])));
-  for (const pod of owners) {
-    const name = `${SPOOL_VOLUME}-${pod}`;
-    if (world.volumes.find((v) => v.name === name)?.used) continue;
-    const since = new Date(deps.now()).toISOString();
-    const body = { metadata: { annotations: { [USED_ANNOTATION]: since } } };
-    await deps.api.patch(TYPES.persistentVolumeClaims, { namespace, name }, { kind: 'merge', body });
-  }
 }

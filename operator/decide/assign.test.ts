@@ -24,10 +24,13 @@ function settle(world: PoolWorld, cordons: Cordons = NOBODY): PoolWorld {
   throw new Error('the assignment does not come to rest');
 }
 
-test('a first assignment gives every shard an owner, evenly, at epoch 1', () => {
-  const next = nextAssignment(worldOf(3), NOBODY);
-  expect(next?.revision).toBe(1);
-  expect(next?.shards.every(({ epoch }) => epoch === 1)).toBe(true);
+/** Volumes on which nothing was ever stored. */
+const unused = (volumes = worldOf(3).volumes) => volumes.map((volume) => ({ ...volume, used: false }));
+
+test('a first assignment gives every shard an owner, evenly, above every epoch and revision of a pool before it', () => {
+  const next = nextAssignment(worldOf(3, { volumes: unused() }), NOBODY);
+  expect(next?.revision).toBe(NOW / 1000 + 1);
+  expect(next?.shards.every(({ epoch }) => epoch === NOW / 1000 + 1)).toBe(true);
   expect(loads(next, worldOf(3).pods).toSorted()).toEqual([2, 3, 3]);
 });
 
@@ -38,7 +41,8 @@ test('what stands is not written again', () => {
 
 test('no pods, no owners; a pod that is not ready does not join', () => {
   const pods = [podView(0, { ready: false })];
-  expect(nextAssignment(worldOf(1, { pods }), NOBODY)).toMatchObject({ members: [] });
+  const world = worldOf(1, { pods, volumes: unused() });
+  expect(nextAssignment(world, NOBODY)).toMatchObject({ members: [] });
 });
 
 test('a new pod gets its share only after the owners have stated unacknowledged 0', () => {
@@ -85,7 +89,8 @@ describe('a pod whose UID is gone', () => {
     const next = nextAssignment({ ...settled, pods: [podView(0), replaced] }, NOBODY);
     const moved = next?.shards.filter(({ owner }) => owner?.uid === 'uid-1b') ?? [];
     expect(moved).toHaveLength(4);
-    expect(moved.every((s) => s.epoch === 2 && s.former?.uid === 'uid-1' && !s.former.stated)).toBe(true);
+    const epoch = (settled.assignment?.shards[0]?.epoch ?? 0) + 1;
+    expect(moved.every((s) => s.epoch === epoch && s.former?.uid === 'uid-1' && !s.former.stated)).toBe(true);
   });
 
   test('they wait for it while it starts, and go elsewhere when it does not come', () => {
@@ -124,6 +129,44 @@ test('an assignment that NATS has lost never goes back in revision or epoch', ()
   expect(next?.shards.map((s) => s.epoch)).toEqual(held.shards.map((s) => s.epoch));
 });
 
+test('an assignment that NATS has lost is not made anew while a pod that may hold shards is silent', () => {
+  const settled = settle(worldOf(3));
+  const [, ...heard] = settled.readings;
+  const silent = { ...settled, assignment: null, readings: new Map(heard) };
+  expect(nextAssignment(silent, NOBODY)).toBeNull();
+  const neverGiven = silent.volumes.map((v) => ({ ...v, used: v.ordinal > 0 }));
+  expect(nextAssignment({ ...silent, volumes: neverGiven }, NOBODY)).not.toBeNull();
+});
+
+test('a pod that remembers a later revision than there is, from a pool before, gets one above it', () => {
+  const settled = settle(worldOf(2));
+  const later = (settled.assignment?.revision ?? 0) + 40;
+  const statement = obedientStatement(podView(1), settled.assignment, { assignmentRevision: later });
+  const readings = readingsOf([obedientStatement(podView(0), settled.assignment), statement]);
+  expect(nextAssignment({ ...settled, readings }, NOBODY)?.revision).toBe(later + 1);
+});
+
+describe('a pod past which replicas were lowered, and which is still there', () => {
+  const settled = settle(worldOf(3));
+  const drained = settle(settled, cordon('uid-2'));
+  const set = { ...(drained.statefulSet as NonNullable<PoolWorld['statefulSet']>), replicas: 2 };
+  const lowered = { ...drained, desiredReplicas: 2, statefulSet: set };
+
+  test('stays cordoned and gets no shards, though nobody asks for its cordon any more', () => {
+    expect(nextAssignment(lowered, NOBODY)).toBeNull();
+  });
+
+  test('is taken back when it is wanted again before it went', () => {
+    const again = settle({ ...lowered, statefulSet: { ...set, replicas: 3 } });
+    expect(loads(again.assignment, again.pods).toSorted()).toEqual([2, 3, 3]);
+  });
+});
+
+test('a pod whose volume is being deleted gets no shards', () => {
+  const volumes = worldOf(2).volumes.map((v) => ({ ...v, used: false, deleting: v.ordinal === 1 }));
+  expect(loads(nextAssignment(worldOf(2, { volumes }), NOBODY), worldOf(2).pods)).toEqual([8, 0]);
+});
+
 /** One thing that may happen to a pool. */
 const event = fc.oneof(
   fc.record({ kind: fc.constant('restart' as const), pod: fc.nat(4) }),
@@ -150,7 +193,8 @@ class Play {
     const pods = [...this.#pods.values()];
     const nodes = [{ name: 'node-a', ready: this.#nodeReady, outOfService: false }];
     const readings = readingsOf([...this.#statements.values()]);
-    const base = worldOf(5, { pods, nodes, readings, now: this.#now });
+    const volumes = unused(worldOf(5).volumes);
+    const base = worldOf(5, { pods, nodes, readings, now: this.#now, volumes });
     return { ...base, assignment: this.#assignment };
   }
 

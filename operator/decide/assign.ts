@@ -5,6 +5,7 @@ import type { AssignedMember, Assignment, ShardAssignment, Statement } from '../
 import { SNAPSHOT_VERSION } from '../../mta/bus/snapshot.ts';
 import type { PodView, PoolWorld } from '../observe/world.ts';
 import { unfencedReason } from './fence.ts';
+import { afterRestarts, isSettling, processOf } from './restart.ts';
 
 /** Which pods the drain wants cordoned, by UID, and whether they may hand over. */
 export type Cordons = ReadonlyMap<string, { readonly handOver: boolean }>;
@@ -14,52 +15,93 @@ export const RESTART_PATIENCE_MS = 10 * 60_000;
 
 /** The next assignment, or null when the present one stands. Pure; the clock is `world.now`. */
 export function nextAssignment(world: PoolWorld, cordons: Cordons): Assignment | null {
-  const before = world.assignment ?? recoveredAssignment(world);
+  if (world.assignment === null && unknownHolder(world)) return null;
+  const before = world.assignment ?? foundedAssignment(world);
   const members = nextMembers(world, before, cordons);
   const shards = nextShards(world, before, members);
   const next = { ...before, members, shards };
-  const changed = world.assignment === null || !sameContent(before, next);
-  return changed ? { ...next, revision: before.revision + 1 } : null;
+  // A pod that remembers a later revision than this (of an assignment that NATS has lost) would ignore it.
+  const remembered = Math.max(0, ...statementsOf(world).map((s) => s.assignmentRevision));
+  const changed = world.assignment === null || remembered > before.revision || !sameContent(before, next);
+  return changed ? { ...next, revision: Math.max(before.revision, remembered) + 1 } : null;
 }
 
 function sameContent(a: Assignment, b: Assignment): boolean {
   return JSON.stringify([a.members, a.shards]) === JSON.stringify([b.members, b.shards]);
 }
 
-/** An assignment that NATS has lost is rebuilt from what the pods say they hold, so that epochs and revisions never go back. */
-function recoveredAssignment(world: PoolWorld): Assignment {
-  const statements = [...world.readings.values()].flatMap((r) =>
-    r.kind === 'statement' ? [r.statement] : [],
+const statementsOf = ({ readings }: PoolWorld): Statement[] =>
+  [...readings.values()].flatMap((r) => (r.kind === 'statement' ? [r.statement] : []));
+
+/**
+ * Revisions and epochs count from the clock, in seconds, and not from 1: what was given out before under this name (by a pool that
+ * was deleted, or an assignment that NATS has lost) was lower, and pods and egress refuse whatever is lower than they know.
+ */
+const founding = (now: number): number => Math.floor(now / 1000);
+
+/** A pod that may work shards and does not say which: until it does, nothing may be given to others. Unknown is never empty. */
+export function unknownHolder({ pods, volumes, readings }: PoolWorld): PodView | null {
+  const used = new Set(volumes.filter((v) => v.used).map(({ ordinal }) => ordinal));
+  return (
+    pods.find(({ ordinal, uid }) => used.has(ordinal) && readings.get(uid)?.kind !== 'statement') ?? null
   );
-  const revision = Math.max(0, ...statements.map((s) => s.assignmentRevision));
-  const shards = Array.from({ length: world.shards }, (_, shard) => recoveredShard(world, statements, shard));
+}
+
+/** The first assignment, or one that NATS has lost: what pods say they hold stays theirs. */
+function foundedAssignment(world: PoolWorld): Assignment {
+  const shards = Array.from({ length: world.shards }, (_, shard) => foundedShard(world, shard));
+  const revision = founding(world.now);
   return { version: SNAPSHOT_VERSION, pool: world.pool, revision, members: [], shards };
 }
 
-function recoveredShard(world: PoolWorld, statements: readonly Statement[], shard: number): ShardAssignment {
-  const holders = statements
+const newShard = (shard: number, now: number): ShardAssignment => ({
+  shard,
+  epoch: founding(now),
+  owner: null,
+  releasing: false,
+  former: null,
+});
+
+function foundedShard(world: PoolWorld, shard: number): ShardAssignment {
+  const holders = statementsOf(world)
     .flatMap((s) => s.held.filter((h) => h.shard === shard).map((h) => ({ uid: s.uid, epoch: h.epoch })))
     .sort((a, b) => b.epoch - a.epoch);
   const pod = world.pods.find(({ uid }) => uid === holders[0]?.uid);
-  const owner = pod ? ownerOf(pod) : null;
-  return { shard, epoch: holders[0]?.epoch ?? 0, owner, releasing: false, former: null };
+  if (!pod) return newShard(shard, world.now);
+  const owner = ownerOf(pod);
+  return { shard, epoch: holders[0]?.epoch ?? founding(world.now), owner, releasing: false, former: null };
 }
 
 const ownerOf = (pod: PodView) => ({ pod: pod.name, uid: pod.uid, node: pod.node ?? '' });
 
 /** A pod joins once it is ready, and stays a member while its UID exists. */
 function nextMembers(world: PoolWorld, before: Assignment, cordons: Cordons): AssignedMember[] {
-  const known = new Set(before.members.map(({ uid }) => uid));
+  const known = new Map(before.members.map((member) => [member.uid, member]));
   const owning = new Set(before.shards.map(({ owner }) => owner?.uid));
   return world.pods
     .filter((pod) => known.has(pod.uid) || owning.has(pod.uid) || canWork(pod))
-    .map((pod) => ({
-      pod: pod.name,
-      uid: pod.uid,
-      cordoned: cordons.has(pod.uid),
-      handOver: cordons.get(pod.uid)?.handOver ?? false,
-    }));
+    .map((pod) => {
+      const member = known.get(pod.uid);
+      // Who has left stays cordoned until it is gone; nobody asks for its cordon any more.
+      const cordon = cordons.get(pod.uid) ?? (hasLeft(world, pod) && member?.cordoned ? member : null);
+      const process = processOf(world, pod) ?? member?.process;
+      return {
+        pod: pod.name,
+        uid: pod.uid,
+        cordoned: cordon !== null,
+        handOver: cordon?.handOver ?? false,
+        ...(process && { process }),
+      };
+    });
 }
+
+/** Replicas were lowered past it: the StatefulSet's controller ends it any moment. */
+export const hasLeft = ({ statefulSet }: PoolWorld, { ordinal }: PodView): boolean =>
+  statefulSet !== null && ordinal >= statefulSet.replicas;
+
+/** Its volume is kept only until this pod ends. */
+const losesVolume = ({ volumes }: PoolWorld, { ordinal }: PodView): boolean =>
+  volumes.some((volume) => volume.ordinal === ordinal && volume.deleting);
 
 const canWork = (pod: PodView): boolean => pod.ready && !pod.deleting && pod.node !== null;
 
@@ -71,18 +113,13 @@ function nextShards(
   const count = Math.max(world.shards, before.shards.length); // shards grow, never shrink
   const shards = Array.from(
     { length: count },
-    (_, shard): ShardAssignment =>
-      before.shards.find((s) => s.shard === shard) ?? {
-        shard,
-        epoch: 0,
-        owner: null,
-        releasing: false,
-        former: null,
-      },
+    (_, shard) => before.shards.find((s) => s.shard === shard) ?? newShard(shard, world.now),
   );
   const cordoned = new Set(members.filter((m) => m.cordoned).map(({ uid }) => uid));
-  const targets = world.pods.filter((pod) => canWork(pod) && !cordoned.has(pod.uid));
-  return new Placement(world, before.revision, targets, cordoned).place(shards);
+  const targets = world.pods.filter(
+    (pod) => canWork(pod) && !cordoned.has(pod.uid) && !hasLeft(world, pod) && !losesVolume(world, pod),
+  );
+  return new Placement(world, before.revision, targets, cordoned).place(afterRestarts(world, before, shards));
 }
 
 /** One round of placing: first what is free, then evening out by asking for releases. */
@@ -123,7 +160,7 @@ class Placement {
   /** A cordoned owner's shards are released; a cancelled cordon gives back what has not moved yet. */
   #askRelease(shard: ShardAssignment): ShardAssignment {
     const { owner } = shard;
-    if (!owner) return shard.releasing ? { ...shard, releasing: false } : shard;
+    if (!owner || isSettling(shard)) return shard.releasing ? { ...shard, releasing: false } : shard;
     if (this.#cordoned.has(owner.uid)) return shard.releasing ? shard : { ...shard, releasing: true };
     const wasCordoned = this.#world.assignment?.members.find((m) => m.uid === owner.uid)?.cordoned === true;
     return shard.releasing && wasCordoned ? { ...shard, releasing: false } : shard;
@@ -140,7 +177,7 @@ class Placement {
   #stated({ shard, owner, releasing }: ShardAssignment): boolean {
     const before = this.#world.assignment?.shards.find((s) => s.shard === shard);
     const reading = owner && this.#world.readings.get(owner.uid);
-    if (!releasing || !before?.releasing || reading?.kind !== 'statement') return false;
+    if (!releasing || !before?.releasing || reading?.kind !== 'statement' || isSettling(before)) return false;
     const { statement } = reading;
     if (statement.uid !== owner?.uid || statement.assignmentRevision !== this.#revision) return false;
     const held = statement.held.find((h) => h.shard === shard);
@@ -191,7 +228,7 @@ class Placement {
       const order = this.#byLoad();
       const [emptiest, fullest] = [order[0], order.at(-1)];
       if (!emptiest || !fullest || this.#difference(fullest, emptiest) < 2) return next;
-      const index = next.findLastIndex((s) => s.owner?.uid === fullest.uid && !s.releasing);
+      const index = next.findLastIndex((s) => s.owner?.uid === fullest.uid && !s.releasing && !isSettling(s));
       const shard = next[index];
       if (!shard) return next;
       next[index] = { ...shard, releasing: true };

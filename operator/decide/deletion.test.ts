@@ -18,6 +18,11 @@ function pool(cordoned: boolean, spooled = 0, over: Partial<PoolWorld> = {}): Po
   );
   return { ...base, readings: readingsOf(statements), ...over };
 }
+/** With the volume of a third pod that is there no more. */
+function stranded(volume: Partial<PoolWorld['volumes'][number]>): PoolWorld {
+  const volumes = worldOf(3).volumes.map((v) => (v.ordinal === 2 ? { ...v, ...volume } : v));
+  return pool(false, 0, { volumes });
+}
 const streams = { parcels: 0, bounces: 0, closed: false };
 const silent = new Map([...pool(false).readings, ['uid-1', unknownReading()]]);
 
@@ -48,6 +53,21 @@ describe('rule 1: to zero only on deletion, after streams, transfers and spools 
       'a used volume has no pod',
       decideDeletion(pool(false, 0, { pods: [podView(0)] }), true, streams),
       { step: 'Deliver', refusal: { reason: 'PodMissing' } },
+    ],
+    [
+      'a volume that was used is past the last replica',
+      decideDeletion(stranded({}), true, streams),
+      { step: 'Deliver', refusal: { reason: 'PodMissing' } },
+    ],
+    [
+      'a volume past the last replica was proven empty',
+      decideDeletion(stranded({ provenEmpty: true }), true, streams),
+      { step: 'CloseStreams' },
+    ],
+    [
+      'a bounce turned up after the streams were closed',
+      decideDeletion(pool(true), true, { ...streams, closed: true, bounces: 1 }),
+      { step: 'ReopenStreams' },
     ],
     [
       'all seems empty: late publishes are shut out',

@@ -22,6 +22,7 @@ export type DeletionStep =
   | { readonly step: 'CloseIntake' }
   | { readonly step: 'Deliver'; readonly left: number | null; readonly refusal: Refusal | null }
   | { readonly step: 'CloseStreams' }
+  | { readonly step: 'ReopenStreams' }
   | { readonly step: 'Cordon'; readonly refusal: Refusal }
   | { readonly step: 'RemovePods' }
   | { readonly step: 'RemoveStreams' }
@@ -55,6 +56,8 @@ export function decideDeletion(
   const refusals = (checks: readonly Check[]) => occupants(world).map((pod) => firstRefusal(checks, pod));
   const waiting = (streams?.parcels ?? 0) + (streams?.bounces ?? 0);
   const occupied = refusals(LOOKS_EMPTY).find((refusal) => refusal !== null) ?? null;
+  // Counted one after the other, a bounce on its way from a pod to ingress can be missed; ingress cannot store it then.
+  if (streams?.closed && streams.bounces > 0) return { step: 'ReopenStreams' };
   if (waiting > 0 || occupied) return { step: 'Deliver', left: leftIn(world, waiting), refusal: occupied };
   if (streams && !streams.closed) return { step: 'CloseStreams' };
   const unproven = refusals(PROVEN_EMPTY).find((refusal) => refusal !== null);
@@ -64,7 +67,8 @@ export function decideDeletion(
 /** Every ordinal that may hold something: all that have a pod, and all volumes that were ever used. */
 function occupants(world: PoolWorld) {
   const set = world.statefulSet;
-  const used = world.volumes.filter((v) => v.used && v.ordinal < (set?.replicas ?? 0)).map((v) => v.ordinal);
+  // Those past the last pod too: what was stranded by a scale-down by hand is no less mail.
+  const used = world.volumes.filter((v) => v.used && !v.provenEmpty).map((v) => v.ordinal);
   const members =
     world.assignment?.members.map((m) => world.pods.find((p) => p.uid === m.uid)?.ordinal ?? -1) ?? [];
   const ordinals = [...new Set([...used, ...members])].filter((ordinal) => ordinal >= 0);

@@ -3,6 +3,7 @@
 import type { Statement } from '../../mta/bus/snapshot.ts';
 import type { Reason } from '../../resources/reasons.ts';
 import type { PodView, PoolWorld } from '../observe/world.ts';
+import { isSettling, restarted } from './restart.ts';
 import { rolloutRuns } from './rollout.ts';
 
 export interface Refusal {
@@ -87,6 +88,16 @@ export const predecessorsShardsReturned: Check = ({ world, pod, name }) => {
   return left.length === 0
     ? null
     : refuse('NotReassigned', `${name} has restarted and does not have its ${left.length} shards back yet`);
+};
+
+/** decide/restart.ts: what the process before had in hand is redelivered only to a pod that pulls. */
+export const handSettled: Check = ({ world, pod, name }) => {
+  const { assignment } = world;
+  const mine = assignment?.shards.filter(({ owner }) => owner?.uid === pod?.uid) ?? [];
+  const again = assignment && pod && restarted(world, assignment).has(pod.uid);
+  return mine.length > 0 && (again || mine.some(isSettling))
+    ? refuse('NotReassigned', `the container of ${name} has restarted; what it had in hand comes again first`)
+    : null;
 };
 
 export const statementKnown: Check = ({ world, pod, name, statement }) => {

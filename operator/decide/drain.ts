@@ -7,6 +7,7 @@ import {
   currentRevision,
   eventsSent,
   firstRefusal,
+  handSettled,
   holdsNoShard,
   isCordoned,
   type Leaving,
@@ -33,6 +34,7 @@ const MAY_BEGIN: readonly Check[] = [
 const MAY_CORDON: readonly Check[] = [
   podExists, // rule 4: unknown is not empty
   predecessorsShardsReturned, // what was redelivered goes where it may be held already
+  handSettled, // and a container that restarted has been given again what it had in hand
 ];
 /** What a statement must be before any number in it counts. */
 const PROVEN: readonly Check[] = [

@@ -17,6 +17,7 @@ export function podView(ordinal: number, over: Partial<PodView> = {}): PodView {
     deleting: false,
     createdAt: NOW - 3_600_000,
     revision: 'r1',
+    container: null,
     ...over,
   };
 }
@@ -48,10 +49,13 @@ export function worldOf(replicas: number, over: Partial<PoolWorld> = {}): PoolWo
       uid: `pvc-${ordinal}`,
       storageClassName: null,
       used: true,
+      provenEmpty: false,
+      resourceVersion: '1',
       deleting: false,
     })),
     assignment: null,
     readings: new Map(),
+    consumers: new Map(),
     now: NOW,
     ...over,
   };

@@ -75,6 +75,9 @@ function podTemplate(pool: SendingPool, installation: Installation): object {
   };
 }
 
+/** Garbage is taken off earlier than Node would: a pod with 100,000 spooled messages stays under 400 MB (docs/benchmarks.md). */
+export const DELIVERY_NODE_OPTIONS = '--max-semi-space-size=8';
+
 function container(pool: SendingPool, installation: Installation): object {
   const databaseUrl = { secretKeyRef: { name: installation.databaseSecret, key: 'delivery-url' } };
   return {
@@ -88,6 +91,7 @@ function container(pool: SendingPool, installation: Installation): object {
       envValue('POSTFLEET_POOL', pool.metadata.name),
       envValue('POSTFLEET_SPOOL_DIR', SPOOL_DIR),
       envValue('POSTFLEET_ADMIN_PORT', '8443'),
+      envValue('NODE_OPTIONS', DELIVERY_NODE_OPTIONS),
     ],
     ports: [
       { name: 'admin', containerPort: 8443 },

@@ -17,6 +17,8 @@ export const LABELS = {
 } as const;
 /** On a volume claim: a pod of this volume was given shards, so it may hold mail. Written before the first assignment. */
 export const USED_ANNOTATION = 'postfleet.io/used-since';
+/** Its pod was proven empty right before replicas were lowered; taken off when it is given shards again. */
+export const PROVEN_EMPTY_ANNOTATION = 'postfleet.io/proven-empty';
 /** On a generated DKIM secret. */
 export const SELECTOR_ANNOTATION = 'postfleet.io/dkim-selector';
 

@@ -1,6 +1,6 @@
 // What waits in a pool's streams, and closing and removing them at the end of a pool.
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import { BOUNCE_STREAM, bounceSubject, mailStream, type PoolKey } from '../../mta/bus/names.ts';
+import { BOUNCE_STREAM, bounceSubject, mailStream, mailSubjects, type PoolKey } from '../../mta/bus/names.ts';
 import { orMissing } from './assets.ts';
 
 export interface StreamsView {
@@ -41,6 +41,14 @@ export async function readStreams(
 export async function closeStreams(manager: JetStreamManager, pool: PoolKey, shards: number): Promise<void> {
   for (const { config } of await shardStreams(manager, pool, shards))
     await manager.streams.update(config.name, { subjects: [closedSubject(config.name)] });
+}
+
+/** Gives the subjects back: a bounce that turned up late has to be stored before the streams can go. */
+export async function reopenStreams(manager: JetStreamManager, pool: PoolKey, shards: number): Promise<void> {
+  for (let shard = 0; shard < shards; shard++) {
+    const subjects = [mailSubjects(pool, shard)];
+    await orMissing(manager.streams.update(mailStream(pool, shard), { subjects }));
+  }
 }
 
 /** Deletes the streams of a pool that are closed and empty; throws when one is not. */

@@ -43,6 +43,7 @@ export function cachedWorld(
       .toSorted((a, b) => a.ordinal - b.ordinal),
     assignment: null,
     readings: new Map(),
+    consumers: new Map(),
     now,
   };
 }

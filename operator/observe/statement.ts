@@ -20,6 +20,7 @@ const statementSchema = z.object({
   version: z.literal(1),
   pod: z.string(),
   uid: z.string(),
+  process: z.string().max(128).optional(),
   pool: z.string(),
   assignmentRevision: count,
   cordoned: z.boolean(),

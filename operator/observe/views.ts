@@ -1,6 +1,6 @@
 // From Kubernetes' objects to what decisions look at. Pure; a field that is missing reads as the careful answer.
 
-import { LABELS, SPOOL_VOLUME, USED_ANNOTATION } from '../desired/names.ts';
+import { LABELS, PROVEN_EMPTY_ANNOTATION, SPOOL_VOLUME, USED_ANNOTATION } from '../desired/names.ts';
 import type { AnyObject } from '../runtime/objects.ts';
 import { type NodeView, ordinalOf, type PodView, type StatefulSetView, type VolumeView } from './world.ts';
 
@@ -16,6 +16,7 @@ interface PodFields {
     }[];
     readonly containerStatuses?: readonly {
       readonly restartCount?: number;
+      readonly containerID?: string;
       readonly state?: { readonly running?: object; readonly terminated?: object };
     }[];
   };
@@ -42,6 +43,7 @@ export function podView(object: AnyObject): PodView {
     deleting: metadata.deletionTimestamp !== undefined,
     createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
     revision: metadata.labels?.['controller-revision-hash'] ?? null,
+    container: status?.containerStatuses?.[0]?.containerID ?? null,
   };
 }
 
@@ -105,6 +107,8 @@ export function volumeView(object: AnyObject): VolumeView {
     uid: metadata.uid ?? '',
     storageClassName: spec?.storageClassName ?? null,
     used: metadata.annotations?.[USED_ANNOTATION] !== undefined,
+    provenEmpty: metadata.annotations?.[PROVEN_EMPTY_ANNOTATION] !== undefined,
+    resourceVersion: metadata.resourceVersion ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
   };
 }

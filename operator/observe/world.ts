@@ -17,6 +17,8 @@ export interface PodView {
   readonly createdAt: number;
   /** Its StatefulSet revision (`controller-revision-hash`). */
   readonly revision: string | null;
+  /** Which run of its container this is, as the kubelet says; null: none yet. */
+  readonly container: string | null;
 }
 
 export interface NodeView {
@@ -47,6 +49,9 @@ export interface VolumeView {
   readonly storageClassName: string | null;
   /** Marked by the operator before its pod was first given a shard: without the mark nothing was ever stored on it. */
   readonly used: boolean;
+  /** Its pod was proven empty right before replicas were lowered, and has had no shard since. */
+  readonly provenEmpty: boolean;
+  readonly resourceVersion: string;
   readonly deleting: boolean;
 }
 
@@ -58,6 +63,14 @@ export type Reading =
       readonly reason: 'Unreachable' | 'WrongUid' | 'NumberMissing';
       readonly message: string;
     };
+
+/** How far a shard's consumer is, in sequences of its stream. */
+export interface ConsumerView {
+  readonly name: string;
+  readonly delivered: number;
+  /** Everything up to here is acknowledged. */
+  readonly ackFloor: number;
+}
 
 export interface PoolWorld {
   /** SendingPool as namespace/name. */
@@ -73,6 +86,8 @@ export interface PoolWorld {
   readonly assignment: Assignment | null;
   /** By pod UID. */
   readonly readings: ReadonlyMap<string, Reading>;
+  /** Of the shards that decide/restart.ts asks for. */
+  readonly consumers: ReadonlyMap<number, readonly ConsumerView[]>;
   /** ms since the epoch. */
   readonly now: number;
 }

@@ -68,7 +68,11 @@ function drainStalled(drain: DrainVerdict | null): Health | null {
 function strandedHealth({ statefulSet, volumes, pods }: PoolWorld): Health | null {
   if (!statefulSet) return null;
   const left = volumes.filter(
-    (v) => v.used && v.ordinal >= statefulSet.replicas && !pods.some((p) => p.ordinal === v.ordinal),
+    (v) =>
+      v.used &&
+      !v.provenEmpty &&
+      v.ordinal >= statefulSet.replicas &&
+      !pods.some((p) => p.ordinal === v.ordinal),
   );
   if (left.length === 0) return null;
   const names = left.map(({ name }) => name).join(', ');

@@ -1,0 +1,86 @@
+import type { Statement } from '../../mta/bus/snapshot.ts';
+import type { ConsumerView, PoolWorld } from '../observe/world.ts';
+import { nextAssignment } from './assign.ts';
+import { type DrainVerdict, decideDrain } from './drain.ts';
+import { shardsToLookAt } from './restart.ts';
+import { obedientStatement, readingsOf, worldOf } from './scripted-world.ts';
+
+/** Pods that obey and run the processes given by UID; the consumers of every shard that is asked for stand as given. */
+function heard(
+  world: PoolWorld,
+  processes: Readonly<Record<string, string>>,
+  consumer: Omit<ConsumerView, 'name'> = { delivered: 0, ackFloor: 0 },
+): PoolWorld {
+  const state = (pod: PoolWorld['pods'][number]): Statement => ({
+    ...obedientStatement(pod, world.assignment),
+    process: processes[pod.uid] ?? 'first',
+  });
+  const readings = readingsOf(world.pods.map(state));
+  const asked = shardsToLookAt({ ...world, readings }, world.assignment);
+  const consumers = new Map(asked.map((shard) => [shard, [{ name: 'bulk', ...consumer }]]));
+  return { ...world, readings, consumers };
+}
+
+/** One reconcile. */
+function reconcile(world: PoolWorld): { world: PoolWorld; drain: DrainVerdict } {
+  const drain = decideDrain(world);
+  const leaves = drain.kind === 'Leave' && drain.cordon && drain.uid !== null;
+  const cordons = new Map(leaves ? [[drain.uid ?? '', { handOver: drain.handOver }]] : []);
+  return { drain, world: { ...world, assignment: nextAssignment(world, cordons) ?? world.assignment } };
+}
+
+function calm(replicas: number): PoolWorld {
+  let world = worldOf(replicas);
+  for (let round = 0; round < 20; round++) world = reconcile(heard(world, {})).world;
+  return world;
+}
+
+const ownedBy = (world: PoolWorld, uid: string) =>
+  world.assignment?.shards.filter(({ owner }) => owner?.uid === uid) ?? [];
+
+test('a container that restarts in the middle of a release keeps its shards until what it had in hand has come again', () => {
+  const releasing = reconcile(heard({ ...calm(2), desiredReplicas: 1 }, {})).world;
+  expect(ownedBy(releasing, 'uid-1').every(({ releasing }) => releasing)).toBe(true);
+
+  // The new process has nothing in hand, says so truly under the newest revision, and 40 parcels wait for acknowledgement.
+  const again = reconcile(heard(releasing, { 'uid-1': 'second' }, { delivered: 100, ackFloor: 60 }));
+  expect(again.drain).toMatchObject({ cordon: false, remove: false, refusal: { reason: 'NotReassigned' } });
+  const pulls = again.world;
+  expect(ownedBy(pulls, 'uid-1')).toHaveLength(4);
+  expect(ownedBy(pulls, 'uid-1')[0]).toMatchObject({ releasing: false, settling: { bulk: 100 } });
+  expect(pulls.assignment?.members[1]).toMatchObject({ cordoned: false, process: 'second' });
+
+  const waits = reconcile(heard(pulls, { 'uid-1': 'second' }, { delivered: 130, ackFloor: 99 })).world;
+  expect(ownedBy(waits, 'uid-1')[0]).toMatchObject({ releasing: false, settling: { bulk: 100 } });
+  expect(waits.assignment?.revision).toBe(pulls.assignment?.revision);
+
+  let world = waits;
+  for (let round = 0; round < 8; round++)
+    world = reconcile(heard(world, { 'uid-1': 'second' }, { delivered: 130, ackFloor: 100 })).world;
+  expect(ownedBy(world, 'uid-1')).toEqual([]);
+  expect(
+    world.assignment?.shards.every(({ settling, former }) => !settling && former?.stated !== false),
+  ).toBe(true);
+});
+
+test('a container that restarts while others wait for shards gives none of them away unsettled', () => {
+  const two = calm(2);
+  const wanted = { ...worldOf(3), assignment: two.assignment };
+  const asked = reconcile(heard(wanted, {})).world;
+  const restarted = reconcile(heard(asked, { 'uid-0': 'second' }, { delivered: 7, ackFloor: 6 })).world;
+  expect(ownedBy(restarted, 'uid-0')).toHaveLength(ownedBy(asked, 'uid-0').length);
+  expect(ownedBy(restarted, 'uid-0').some(({ releasing }) => releasing)).toBe(false);
+});
+
+test('a pod that has given up all its shards goes on leaving when its container restarts', () => {
+  let world = { ...calm(2), desiredReplicas: 1 } as PoolWorld;
+  for (let round = 0; round < 3; round++) world = reconcile(heard(world, {})).world;
+  expect(ownedBy(world, 'uid-1')).toEqual([]);
+  const again = reconcile(heard(world, { 'uid-1': 'second' }));
+  expect(again.drain).toMatchObject({ cordon: true });
+});
+
+test('a silent pod is not taken for one that runs another process', () => {
+  const world = calm(2);
+  expect(shardsToLookAt({ ...world, readings: new Map() }, world.assignment)).toEqual([]);
+});
