@@ -17,7 +17,7 @@ import { startSinks } from './sink.ts';
 const PARCELS = 100_000;
 const IN_AN_HOUR = 3_600_000;
 const DOMAINS = Array.from({ length: 20 }, (_, i) => `d${i}.test`);
-const PASSING = { messages: 3000, sessions: 20, bytes: 10_000, domains: DOMAINS };
+const PASSING = { messages: 15_000, sessions: 50, bytes: 10_000, domains: DOMAINS };
 const SIGNALS = ['SIGTERM', 'SIGKILL', 'SIGKILL'] as const;
 const MAIN = join(import.meta.dirname, '../cli/main.ts');
 

@@ -12,6 +12,7 @@ import { type Bus, connectBus } from '../../mta/bus/client.ts';
 import { assignmentKey, FLEET_BUCKET, poolKey } from '../../mta/bus/names.ts';
 import type { Assignment } from '../../mta/bus/snapshot.ts';
 import { createAuthority } from '../../operator/authority/authority.ts';
+import { DELIVERY_NODE_OPTIONS } from '../../operator/desired/delivery-statefulset.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
 import { type Nats, startNats } from './nats.ts';
 import { freePorts } from './ports.ts';
@@ -174,6 +175,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         POSTFLEET_POOL: POOL,
         POSTFLEET_SPOOL_DIR: files.spool(pod),
         POSTFLEET_ADMIN_PORT: String(admin),
+        NODE_OPTIONS: DELIVERY_NODE_OPTIONS,
       });
     }),
   );

@@ -8,7 +8,7 @@ import { encodeJson, NO_TOTALS, type Totals } from './record.ts';
 import { openTables, reusableBytes, type Table, type Tables } from './tables.ts';
 
 /** Pages of the file that were read stay mapped and count as the pod's memory; beyond this the map is taken anew. */
-const REMAP_BYTES = 64 * 1024 * 1024;
+const REMAP_BYTES = 32 * 1024 * 1024;
 
 export class Store implements Stored {
   readonly path: string;
