@@ -26,22 +26,26 @@ const NEXT = `Leave it running and try next:
 
 make demo-down removes all of it.`;
 
-async function demo(): Promise<number> {
-  const progress = new Progress();
-  const profile = process.env.PROFILE === 'small' ? 'small' : 'ha';
-  const stage = await raiseStage({ profile, onStep: (step) => progress.step(STEPS[step] ?? step) });
+/** Numbers from the environment. @throws RangeError naming the variable */
+function readOptions() {
   const number = (name: string, preset: number) => {
     const value = Number(process.env[name] ?? preset);
-    if (!Number.isInteger(value) || value < 1)
-      throw new RangeError(`${name}=${process.env[name]}: give a whole number from 1`);
-    return value;
+    if (Number.isInteger(value) && value >= 1) return value;
+    throw new RangeError(`${name}=${process.env[name]}: give a whole number from 1`);
   };
-  const options = {
+  return {
     seed: number('SEED', 1),
     messages: number('MESSAGES', 1000),
     perSecond: number('RATE', 25),
     settleSeconds: 180,
   };
+}
+
+async function demo(): Promise<number> {
+  const options = readOptions();
+  const progress = new Progress();
+  const profile = process.env.PROFILE === 'small' ? 'small' : 'ha';
+  const stage = await raiseStage({ profile, onStep: (step) => progress.step(STEPS[step] ?? step) });
   const { judgement, records } = await runMail(stage, options, progress);
   progress.step('verifying signatures');
   const result: DemoResult = { judgement, ...(await verify(stage.internet, records, stage.keys)) };
