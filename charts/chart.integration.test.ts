@@ -1,4 +1,5 @@
 // What Helm makes of the chart, in the combinations that people use.
+import { ingressSettings } from '../mta/ingress/settings.ts';
 import { lintChart, type Rendered, renderChart } from './render.ts';
 
 const find = (objects: readonly Rendered[], kind: string, name: string, namespace?: string): Rendered => {
@@ -158,11 +159,15 @@ test('the operator is told all that the pods it makes need', () => {
   find(objects, 'ServiceAccount', 'postfleet-egress', 'out');
 });
 
-test('large numbers reach the pods as they were written', () => {
-  const objects = renderChart({ ingress: { maxMessageBytes: 52_428_800 } });
-  expect(envOf(find(objects, 'Deployment', 'postfleet-ingress')).POSTFLEET_MAX_MESSAGE_BYTES).toBe(
-    '52428800',
-  );
+test('message sizes reach ingress as they were written, and the chart takes what ingress takes', () => {
+  const size = ingressSettings.shape.POSTFLEET_MAX_MESSAGE_BYTES;
+  const rendered = (values?: object) =>
+    envOf(find(renderChart(values), 'Deployment', 'postfleet-ingress')).POSTFLEET_MAX_MESSAGE_BYTES;
+  expect(rendered({ ingress: { maxMessageBytes: 8_000_000 } })).toBe('8000000');
+  expect(size.safeParse('8000000').success).toBe(true);
+  expect(rendered()).toBe(String(size.parse(undefined)));
+  expect(size.safeParse('8000001').success).toBe(false);
+  expect(() => rendered({ ingress: { maxMessageBytes: 8_000_001 } })).toThrow(/maxMessageBytes/);
 });
 
 test('database URLs demand a verified server, and each role has a password of its own', () => {

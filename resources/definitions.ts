@@ -126,7 +126,7 @@ export const definitions: readonly Definition[] = [
     columns: columns({
       name: 'Used by',
       type: 'string',
-      jsonPath: '.status.usedBy',
+      jsonPath: '.status.pools',
       description: 'SendingPools that use it',
     }),
   },

@@ -105,6 +105,7 @@ export const queuePolicySpec = shape.meta({ cel: queuePolicyRules });
 export const queuePolicyStatus = z.object({
   ...commonStatus,
   usedBy: z.array(z.string()).default([]).describe('SendingPools that use it.'),
+  pools: z.string().optional().describe('The same as text, for the column.'),
 });
 
 export type QueuePolicySpec = z.infer<typeof queuePolicySpec>;

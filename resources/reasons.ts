@@ -6,6 +6,7 @@ export const CONDITION_TYPES = {
   Stalled: 'Work cannot go on until somebody changes something; the message says what.',
   Drained: 'SendingPool: no pod is leaving (True), one is (False), or it cannot be known (Unknown).',
   DurableStorage: "SendingPool: spooled mail survives the loss of a node, as the pool's volumes can move.",
+  VolumesSized: 'SendingPool: each spool volume has the size that storage.size asks for.',
   AddressesHeld: 'IPPool: each address is held by an egress pod.',
   DNSVerified: 'SendingDomain: the records that it needs are seen in DNS.',
   KeysReady: 'SendingDomain: each DKIM key exists and can sign.',
@@ -41,6 +42,9 @@ export const REASONS = {
   VolumeKept: 'The volume of a pod that left, proven empty, was kept.',
   VolumeDeleted: 'The volume of a pod that left, proven empty, was deleted.',
   VolumeNotEmpty: 'A volume was kept because it is not proven empty.',
+  VolumeGrowing: 'A volume is being enlarged.',
+  VolumeCannotGrow:
+    'A volume is smaller than storage.size and its storage class cannot enlarge it; mail flows all the same.',
   // draining
   Draining: 'A pod is leaving and hands its mail over.',
   Drained: 'A pod has left with nothing in it.',

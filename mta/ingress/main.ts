@@ -19,9 +19,7 @@ export async function runIngress(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(ingressSettings, env);
   const readiness = new Readiness();
   const health = await serveHealth(settings.POSTFLEET_METRICS_PORT, readiness);
-  readiness.set('identity', 'no certificate yet');
-  await ensureIdentity(settings);
-  readiness.set('identity', null);
+  await ensureIdentity(settings, { readiness, log });
   const database = openDatabase(settings.POSTFLEET_DATABASE_URL, { name: 'ingress' });
   const ingress = await startIngress({
     hostname: settings.POSTFLEET_HOSTNAME,

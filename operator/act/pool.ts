@@ -1,5 +1,6 @@
 // A SendingPool's objects in Kubernetes, and its status. Never waits for NATS: that is pool-fleet.ts, whose findings are
 // reported here.
+import type { NewCondition } from '../../resources/conditions.ts';
 import type { SendingPoolStatus } from '../../resources/kinds.ts';
 import { nextPartition } from '../decide/rollout.ts';
 import { buildDeliveryPdb } from '../desired/delivery-pdb.ts';
@@ -14,13 +15,14 @@ import { isSpoolOf, unschedulable } from '../observe/views.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import { durableStorage } from '../report/durable-storage.ts';
 import { poolStatus } from '../report/pool-status.ts';
+import { volumesSized } from '../report/storage-size.ts';
 import type { Result } from '../runtime/controller.ts';
 import { type AnyObject, type Key, keyOf, refOf, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
 import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
 import { writeStatus } from './report.ts';
 import { scaleStatefulSet } from './scale.ts';
-import { growVolumes, templateSize } from './volumes.ts';
+import { claimSizes, growVolumes, templateSize } from './volumes.ts';
 
 const STALE_MS = 20_000;
 
@@ -33,14 +35,17 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   const problem =
     parsed.kind === 'Valid' ? poolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
   const world = worldOf(deps, key, pool);
+  let refused: string | null = null;
   if (object.metadata.deletionTimestamp) {
     if (await finishDeletion(deps, object, pool, world)) return undefined;
   } else if (pool) {
     await holdByFinalizer(deps, 'SendingPool', object);
     await applyObjects(deps, pool, world);
+    refused = await growVolumes(deps, pool);
   }
   wakeFleet(deps, object);
-  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem));
+  const sized = pool && volumesSized(pool.spec.storage.size, claimSizes(deps, pool), refused);
+  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem, sized));
   return { requeueAfterSeconds: 60 };
 }
 
@@ -76,7 +81,6 @@ async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Pr
   const size = templateSize(deps.caches.statefulSets.get(keyOf(ref)));
   const built = buildDeliveryStatefulSet(pool, installation, nextPartition(world), size ?? undefined);
   await applier.apply(TYPES.statefulSets, built, set !== null);
-  await growVolumes(deps, pool);
   await scaleUp(deps, world);
 }
 
@@ -118,6 +122,7 @@ function statusOf(
   object: AnyObject,
   world: PoolWorld,
   problem: Problem | null,
+  sized: NewCondition | null,
 ): SendingPoolStatus {
   const { name } = object.metadata;
   const claims = deps.caches.claims.list().filter((claim) => isSpoolOf(claim, name, deliveryName(name)));
@@ -132,6 +137,6 @@ function statusOf(
     problem,
     findings: deps.findings.pools.get(world.pool) ?? null,
     unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
-    storage: durableStorage(provisioners),
+    storage: [durableStorage(provisioners), ...(sized ? [sized] : [])],
   });
 }

@@ -4,6 +4,7 @@ import { quantityBytes } from '../../resources/quantity.ts';
 import { deliveryName } from '../desired/names.ts';
 import type { SendingPool } from '../observe/resources.ts';
 import { isSpoolOf } from '../observe/views.ts';
+import type { ClaimSize } from '../report/storage-size.ts';
 import { ApiError } from '../runtime/errors.ts';
 import { type AnyObject, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
@@ -19,27 +20,54 @@ export function templateSize(statefulSet: AnyObject | undefined): string | null 
   return sizeOf(spec?.volumeClaimTemplates?.[0]?.spec);
 }
 
-/** Asks for more space on claims that have less than the pool wants. A storage class that cannot grow is told, not retried hard. */
-export async function growVolumes(deps: Deps, pool: SendingPool): Promise<void> {
+/** What the API server said to a request for more space, by the claim as it stood: a claim that changes is a new object. */
+const refusals = new WeakMap<AnyObject, { readonly at: number; readonly message: string }>();
+/** A storage class may be changed to allow it, of which the claim tells nothing. */
+const ASK_AGAIN_MS = 60_000;
+
+/** Asks for more space on claims that have less than the pool wants. @returns why one cannot grow, or null. */
+export async function growVolumes(
+  deps: Pick<Deps, 'api' | 'caches' | 'now'>,
+  pool: SendingPool,
+): Promise<string | null> {
   const { size } = pool.spec.storage;
-  const { name } = pool.metadata;
-  for (const claim of deps.caches.claims.list()) {
+  const small = claimsOf(deps, pool).filter((claim) => {
     const now = sizeOf(claim.spec as ClaimSpec);
-    if (!isSpoolOf(claim, name, deliveryName(name)) || !now || quantityBytes(now) >= quantityBytes(size))
-      continue;
-    const { uid } = claim.metadata;
-    const body = { metadata: { uid }, spec: { resources: { requests: { storage: size } } } };
-    try {
-      await deps.api.patch(TYPES.persistentVolumeClaims, claim.metadata, { kind: 'merge', body });
-    } catch (error) {
-      if (!ApiError.isForbidden(error) && !ApiError.isInvalid(error)) throw error;
-      const note = `${claim.metadata.name} cannot grow: ${(error as Error).message}`;
-      deps.tell(pool as unknown as AnyObject, {
-        type: 'Warning',
-        reason: 'WriteFailed',
-        action: 'GrowVolume',
-        note,
-      });
-    }
+    return now !== null && quantityBytes(now) < quantityBytes(size);
+  });
+  const answers = await Promise.all(small.map((claim) => grow(deps, claim, size)));
+  return answers.find((refusal) => refusal !== null) ?? null;
+}
+
+const claimsOf = ({ caches }: Pick<Deps, 'caches'>, { metadata: { name } }: SendingPool): AnyObject[] =>
+  caches.claims.list().filter((claim) => isSpoolOf(claim, name, deliveryName(name)));
+
+async function grow(
+  { api, now }: Pick<Deps, 'api' | 'now'>,
+  claim: AnyObject,
+  size: string,
+): Promise<string | null> {
+  const before = refusals.get(claim);
+  if (before && now() - before.at < ASK_AGAIN_MS) return before.message;
+  const body = {
+    metadata: { uid: claim.metadata.uid },
+    spec: { resources: { requests: { storage: size } } },
+  };
+  try {
+    await api.patch(TYPES.persistentVolumeClaims, claim.metadata, { kind: 'merge', body });
+    return null;
+  } catch (error) {
+    if (!ApiError.isForbidden(error) && !ApiError.isInvalid(error)) throw error;
+    const message = `${claim.metadata.name} cannot grow to ${size}: ${(error as Error).message}`;
+    refusals.set(claim, { at: now(), message });
+    return message;
   }
 }
+
+/** The sizes of the pool's claims, for its status. */
+export const claimSizes = (deps: Pick<Deps, 'caches'>, pool: SendingPool): ClaimSize[] =>
+  claimsOf(deps, pool).map((claim) => ({
+    name: claim.metadata.name,
+    requested: sizeOf(claim.spec as ClaimSpec) ?? '0',
+    capacity: (claim.status as { capacity?: { storage?: string } } | undefined)?.capacity?.storage ?? null,
+  }));

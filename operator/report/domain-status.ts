@@ -28,8 +28,12 @@ export function domainStatus(report: DomainReport): SendingDomainStatus {
     observedGeneration: metadata.generation,
     conditions: conditionsOf(before.conditions ?? [], health, own, metadata.generation, now),
     records: [...records],
+    ...(records.length > 0 && { recordsSeen: seenOf(records) }),
   };
 }
+
+const seenOf = (records: readonly RecordStatus[]): string =>
+  `${records.filter(({ seen }) => seen === 'Yes').length}/${records.length}`;
 
 const keysReady = (problem: Problem | null): NewCondition => ({
   type: 'KeysReady',

@@ -17,5 +17,6 @@ export function policyStatus(
     observedGeneration: metadata.generation,
     conditions: conditionsOf(before.conditions ?? [], health, [], metadata.generation, now),
     usedBy: [...usedBy],
+    pools: usedBy.join(', '),
   };
 }

@@ -2,6 +2,7 @@
 import type { NewCondition } from '../../resources/conditions.ts';
 import type { SendingPoolStatus } from '../../resources/kinds.ts';
 import type { PoolFindings } from '../act/findings.ts';
+import { unknownHolder } from '../decide/assign.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
 import { rolloutRuns } from '../decide/rollout.ts';
@@ -24,7 +25,8 @@ export interface PoolReport {
   readonly findings: PoolFindings | null;
   /** Why a pod finds no node, or null. */
   readonly unschedulable: string | null;
-  readonly storage: NewCondition;
+  /** Conditions of its volumes. */
+  readonly storage: readonly NewCondition[];
 }
 
 export function poolStatus(report: PoolReport): SendingPoolStatus {
@@ -32,7 +34,7 @@ export function poolStatus(report: PoolReport): SendingPoolStatus {
   const members = membersOf(world);
   const spooled = members.reduce((sum, { queued }) => sum + queued, 0);
   const drain = drainStatus(report);
-  const own = [drainedCondition(findings?.drain ?? null), report.storage];
+  const own = [drainedCondition(findings?.drain ?? null), ...report.storage];
   return {
     observedGeneration: metadata.generation,
     conditions: conditionsOf(before.conditions ?? [], healthOf(report), own, metadata.generation, world.now),
@@ -55,7 +57,7 @@ function healthOf(report: PoolReport): Health {
     natsHealth(findings),
     unschedulableHealth(report.unschedulable),
     podsHealth(world),
-    unownedHealth(findings),
+    unownedHealth(findings, world),
   );
 }
 
@@ -113,10 +115,16 @@ function podsHealth({ statefulSet: set, desiredReplicas, pods, assignment }: Poo
   return ready < desiredReplicas ? reconciling('WaitingForPods', count) : null;
 }
 
-function unownedHealth(findings: PoolFindings | null): Health | null {
+function unownedHealth(findings: PoolFindings | null, world: PoolWorld): Health | null {
   const unowned = findings?.assignment?.shards.filter(({ owner }) => owner === null) ?? [];
   const missing = findings && !findings.assignment;
   if (!missing && unowned.length === 0) return null;
+  const silent = missing && world.assignment === null ? unknownHolder(world) : null;
+  if (silent)
+    return reconciling(
+      'ShardUnowned',
+      `shards are not assigned: ${silent.name} may hold some and does not say which`,
+    );
   return reconciling(
     'ShardUnowned',
     missing ? 'shards are not assigned yet' : `${unowned.length} shards have no owner`,

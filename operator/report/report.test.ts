@@ -14,7 +14,9 @@ import { domainStatus } from './domain-status.ts';
 import { durableStorage } from './durable-storage.ts';
 import { estimateSeconds } from './estimate.ts';
 import { ipPoolStatus } from './ippool-status.ts';
+import { policyStatus } from './policy-status.ts';
 import { type PoolReport, poolStatus } from './pool-status.ts';
+import { volumesSized } from './storage-size.ts';
 
 const assignment = (cordoned: string[] = []) => ({
   version: 1 as const,
@@ -58,7 +60,7 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
   };
   const storage = durableStorage([]);
   const { metadata } = samplePool();
-  return { metadata, before: {}, world, problem: null, findings, unschedulable: null, storage };
+  return { metadata, before: {}, world, problem: null, findings, unschedulable: null, storage: [storage] };
 }
 
 const condition = (status: { conditions: readonly { type: string }[] }, type: string) =>
@@ -153,6 +155,33 @@ test('local volumes put a condition on the pool; what is not known is not claime
   expect(durableStorage([null])).toMatchObject({ status: 'Unknown' });
 });
 
+describe('volumes that are', () => {
+  const claim = (requested: string, capacity: string | null) => ({ name: 'spool-0', requested, capacity });
+  test.each([
+    ['as large as wanted', [claim('10Gi', '10Gi')], null, 'True', 'AsExpected'],
+    [
+      'larger, and one not bound yet',
+      [claim('10240Mi', '20Gi'), claim('10Gi', null)],
+      null,
+      'True',
+      'AsExpected',
+    ],
+    ['growing', [claim('10Gi', '5Gi')], null, 'False', 'VolumeGrowing'],
+    ['not asked for yet', [claim('5Gi', '5Gi')], null, 'False', 'VolumeGrowing'],
+    ['not to grow', [claim('5Gi', '5Gi')], 'spool-0 cannot grow', 'False', 'VolumeCannotGrow'],
+  ])('%s', (_, claims, refused, status, reason) => {
+    expect(volumesSized('10Gi', claims, refused)).toMatchObject({ status, reason });
+  });
+});
+
+test('a policy says in its column who uses it', () => {
+  const { metadata } = samplePool();
+  expect(policyStatus(metadata, {}, null, ['a', 'b'], NOW)).toMatchObject({
+    usedBy: ['a', 'b'],
+    pools: 'a, b',
+  });
+});
+
 test.each([
   ['nothing seen', [], null],
   [
@@ -226,6 +255,10 @@ test('records that are missing do not make a domain less ready; a missing key do
     now: NOW,
   };
   const status = domainStatus(base);
+  expect(status.recordsSeen).toBe('0/1');
+  const seen = domainStatus({ ...base, records: [record, { ...record, seen: 'Yes' as const }] });
+  expect(seen.recordsSeen).toBe('1/2');
+  expect(domainStatus({ ...base, records: [] })).not.toHaveProperty('recordsSeen');
   expect(condition(status, 'Ready')).toMatchObject({ status: 'True' });
   expect(condition(status, 'DNSVerified')).toMatchObject({ status: 'False', reason: 'RecordsMissing' });
   const keyless = domainStatus({ ...base, keyProblem: { reason: 'KeyMissing', message: 'gone' } });
