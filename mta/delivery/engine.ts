@@ -55,6 +55,7 @@ const MOST_BYTES = 96 * 1024 * 1024;
 const FAST_WAIT_MS = 5000;
 const TICK_MS = 250;
 const NEARLY_EMPTY = 30;
+const MOST_PROVIDERS = 20_000;
 /** Well within ack_wait (30 s). */
 const REFRESH_MS = 10_000;
 /** How long nothing is pulled after the spool has refused a parcel. */
@@ -85,6 +86,8 @@ export class Engine {
   #ended = false;
   #refreshed = 0;
   #spoolFailure: string | null = null;
+  /** The policy's limit by provider: looked up for every message, so kept until the policy changes. */
+  readonly #connections = new Map<string, number>();
   #refused: { readonly why: string; readonly until: number } | null = null;
 
   constructor(parts: EngineParts) {
@@ -185,6 +188,7 @@ export class Engine {
     this.#scheduler.setWeights(weights);
     this.budget.setWeights(weights);
     this.#routes.clear();
+    this.#connections.clear();
   }
 
   /** Takes in the assignment; the statement names its revision from here on. */
@@ -313,8 +317,12 @@ export class Engine {
 
   /** As many attempts at a site as its provider's limit allows from all addresses together; egress has the last word. */
   #concurrency(provider: string): number {
-    const { shaping } = this.policy;
-    const { connections } = providerOf(shaping, provider, []).limits;
+    let connections = this.#connections.get(provider);
+    if (connections === undefined) {
+      connections = providerOf(this.policy.shaping, provider, []).limits.connections;
+      if (this.#connections.size >= MOST_PROVIDERS) this.#connections.clear();
+      this.#connections.set(provider, connections);
+    }
     const addresses = this.#parts.fleet.ipPool?.addresses.filter(({ weight }) => weight > 0).length ?? 1;
     return Math.max(1, connections * Math.max(1, addresses));
   }
