@@ -4,7 +4,7 @@ CACHE := $(or $(POSTFLEET_CACHE),$(HOME)/.cache/postfleet)
 export POSTFLEET_CACHE := $(CACHE)
 .DEFAULT_GOAL := help
 
-.PHONY: help demo demo-down env test check lint types generate bench tools image cluster-up cluster-down
+.PHONY: help demo demo-down env test check lint types generate bench faults tools image cluster-up cluster-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/' | expand -t 16
@@ -33,6 +33,9 @@ generate: node_modules/.package-lock.json ## CRDs and docs/resources.md from res
 bench: node_modules/.package-lock.json ## the figures of docs/benchmarks.md, beside Postfix with opendkim
 	@$(NODE) e2e/tools/main.ts bench
 	@$(NODE) bench/main.ts
+
+faults: tools ## faults of every kind under load, from a seed: SEED=1 MINUTES=20 (docs/faults.md)
+	@$(NODE) e2e/faults/main.ts
 
 tools: node_modules/.package-lock.json ## what this machine lacks: Debian packages, Kubernetes, NATS, Helm (built once, cached outside the checkout)
 	@$(NODE) e2e/tools/main.ts

@@ -1,0 +1,34 @@
+// What a fault is.
+import type { Random } from '../internet/random.ts';
+import type { Role } from './processes.ts';
+import type { Scene, Undo } from './scene.ts';
+
+/** `control`: the API server; `pool`: the SendingPool's replicas. */
+export type Part = Role | 'control' | 'pool';
+
+export interface Injected {
+  /** What was done to whom, for the log. */
+  readonly detail: string;
+  /** How long it stays before it is undone. */
+  readonly holdSeconds: number;
+  readonly undo: Undo;
+}
+
+export interface Fault {
+  readonly name: string;
+  readonly what: string;
+  /** What it troubles or needs; two faults of a pair have nothing in common. */
+  readonly parts: readonly Part[];
+  /**
+   * Whether a reply to a final dot may get lost by it (RFC 1047): delivery or egress ends or hangs, or they are cut apart.
+   * Only these may explain a second copy.
+   */
+  readonly mayRepeat: boolean;
+  inject(scene: Scene, random: Random): Promise<Injected>;
+}
+
+export const nothingToUndo: Undo = async () => {};
+
+/** Whole seconds from `least` to `most`. */
+export const between = (random: Random, least: number, most: number): number =>
+  least + random.below(most - least + 1);

@@ -1,0 +1,27 @@
+// All faults, in the order of docs/faults.md.
+import type { Fault } from '../fault.ts';
+import { apiServerStopped } from './api-server.ts';
+import { deletions } from './delete-pod.ts';
+import { kills } from './kill.ts';
+import { natsLeader } from './nats-leader.ts';
+import { natsRolling, natsTwoDown, natsTwoStopped } from './nats-majority.ts';
+import { partitions } from './partition.ts';
+import { postgresDown } from './postgres.ts';
+import { scaleDownAndUp } from './scale.ts';
+import { stops } from './stop.ts';
+import { stopOwnerAndScale } from './stop-owner-and-scale.ts';
+
+export const FAULTS: readonly Fault[] = [
+  ...kills,
+  ...stops,
+  stopOwnerAndScale,
+  natsLeader,
+  natsTwoStopped,
+  natsTwoDown,
+  natsRolling,
+  postgresDown,
+  apiServerStopped,
+  ...partitions,
+  scaleDownAndUp,
+  ...deletions,
+];

@@ -1,0 +1,25 @@
+import type { AttemptRecord } from '../internet/record.ts';
+import { repeatsOf } from './repeats.ts';
+
+const copy = (at: number, recipient = 'a@x.example', outcome: AttemptRecord['outcome'] = 'delivered') =>
+  ({ kind: 'attempt', testId: 't-1', at, recipient, outcome, source: '198.51.100.10' }) as AttemptRecord;
+const kill = { what: 'kill-delivery', from: 100_000, to: 105_000 };
+
+test('one copy each, and refusals, are no repeats', () => {
+  expect(repeatsOf([copy(1), copy(2, 'b@x.example'), copy(3, 'a@x.example', 'refused')], [kill])).toEqual([]);
+});
+
+test.each([
+  ['just before the kill', 95_000, ['kill-delivery']],
+  ['just after its end', 109_000, ['kill-delivery']],
+  ['long before', 80_000, []],
+  ['long after', 120_000, []],
+])('a first copy %s', (_, at, because) => {
+  const [repeat] = repeatsOf([copy(130_000), copy(at)], [kill]);
+  expect(repeat).toMatchObject({ testId: 't-1', recipient: 'a@x.example', because });
+  expect(repeat?.copies.map((one) => one.at)).toEqual([at, 130_000]);
+});
+
+test('every copy but the last needs its reason', () => {
+  expect(repeatsOf([copy(100_000), copy(130_000), copy(140_000)], [kill])[0]?.because).toEqual([]);
+});

@@ -1,0 +1,38 @@
+// The end of a run in words. Pure.
+import type { Repeat } from './repeats.ts';
+import type { RunOutcome } from './run.ts';
+import { mustBeZero } from './verdict.ts';
+
+const EXAMPLES = 10;
+
+export const succeeded = ({ verdict }: RunOutcome): boolean =>
+  Object.values(mustBeZero(verdict)).every((count) => count === 0);
+
+export function report(outcome: RunOutcome): string {
+  const { verdict, messages, events, windows, possiblyRepeated, mostInFlight, settledSeconds } = outcome;
+  const { judgement, explained, unexplained, suppressedTaken } = verdict;
+  const counts: [string, string | number][] = [
+    ['messages', messages],
+    ['recipients accepted', judgement.accepted],
+    ['refused to the sender', judgement.refusedToSender],
+    ['delivered', judgement.delivered],
+    ['bounced', judgement.bounced],
+    ['suppressed, taken at first', suppressedTaken],
+    ['seconds until every fate was known', settledSeconds],
+    ['faults', Object.values(events).reduce((sum, count) => sum + count, 0)],
+    ['  of them that may cost a reply', windows.length],
+    ['possibly repeated, by the fleet', possiblyRepeated],
+    ['repeated, explained by a fault', explained.length],
+    ['most attempts at once in a pod', mostInFlight],
+    ...Object.entries(mustBeZero(verdict)),
+  ];
+  const examples = [
+    ...judgement.examples.filter((line) => !line.startsWith('duplicated')),
+    ...unexplained.map((one) => `duplicated ${repeatLine(one)}`),
+    ...explained.map((one) => `explained ${repeatLine(one)}`),
+  ].slice(0, EXAMPLES);
+  return [...counts.map(([name, count]) => `${name.padEnd(38)} ${count}`), '', ...examples].join('\n');
+}
+
+const repeatLine = ({ testId, recipient, copies, because }: Repeat): string =>
+  `${testId} ${recipient} ${copies.map(({ at, source }) => `${new Date(at).toISOString().slice(11, 23)} from ${source}`).join(', ')} ${because.join(', ')}`;

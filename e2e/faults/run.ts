@@ -1,0 +1,198 @@
+// A run: faults from a seed, one step after the other, under constant load; then everything is undone, every fate awaited, and judged.
+import { setTimeout as delay } from 'node:timers/promises';
+import { seeded } from '../internet/random.ts';
+import { until } from '../rig/process.ts';
+import type { Stage } from '../stage/stage.ts';
+import { between, type Fault, type Injected } from './fault.ts';
+import { Load, SUPPRESSED } from './load.ts';
+import type { Window } from './repeats.ts';
+import { Reported } from './reported.ts';
+import { Scene, type Undo } from './scene.ts';
+import { settled, type Verdict, verdictOf } from './verdict.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Submissions a second. */
+  readonly perSecond: number;
+  /** Faults in steps: what a step names happens at the same time. It ends when they do. */
+  readonly steps: Iterable<readonly Fault[]>;
+  /** No step begins later than this after the first. */
+  readonly minutes: number;
+  readonly log: (line: string) => void;
+  /** Ends the run early; everything is undone. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOutcome {
+  readonly verdict: Verdict;
+  readonly messages: number;
+  /** How often each fault was injected. */
+  readonly events: Readonly<Record<string, number>>;
+  readonly windows: readonly Window[];
+  readonly possiblyRepeated: number;
+  readonly mostInFlight: number;
+  /** From the last undoing until every fate was known. */
+  readonly settledSeconds: number;
+}
+
+const ANSWER_MS = 480_000;
+const SETTLE_MS = 420_000;
+const READ_EVERY_MS = 10_000;
+
+export class FaultRun {
+  readonly #stage: Stage;
+  readonly #scene: Scene;
+  readonly #options: RunOptions;
+  readonly #open = new Set<Undo>();
+  readonly #windows: Window[] = [];
+  readonly #events: Record<string, number> = {};
+
+  constructor(stage: Stage, name: string, options: RunOptions) {
+    this.#stage = stage;
+    this.#scene = new Scene(stage, name);
+    this.#options = options;
+  }
+
+  /** @throws Error when the fleet does not come to rest, with what is missing */
+  async run(): Promise<RunOutcome> {
+    const { seed, perSecond, log, signal } = this.#options;
+    await this.#prepare();
+    const load = new Load(this.#stage, seed, perSecond);
+    const reported = new Reported(this.#scene);
+    await reported.read();
+    const base = reported.possiblyRepeated;
+    const reading = setInterval(() => void reported.read().catch(() => {}), READ_EVERY_MS);
+    load.start();
+    try {
+      await delay(3000);
+      await this.#steps();
+    } finally {
+      await this.#undoAll();
+      clearInterval(reading);
+    }
+    const ended = performance.now();
+    log('all undone; no new mail');
+    signal?.throwIfAborted();
+    await bounded(load.stop(), ANSWER_MS, 'every message to have an answer');
+    log(`${load.given} messages, all answered; waiting for every fate`);
+    const verdict = await this.#settle(load);
+    await this.#ready();
+    await reported.read();
+    return {
+      verdict,
+      messages: load.given,
+      events: this.#events,
+      windows: this.#windows,
+      possiblyRepeated: reported.possiblyRepeated - base,
+      mostInFlight: reported.mostInFlight,
+      settledSeconds: Math.round((performance.now() - ended) / 1000),
+    };
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#scene.heal();
+    await this.#ready();
+    const list = ['postfleet', 'suppression', 'add', 'acme', ...SUPPRESSED];
+    await this.#scene.kubectl('exec', 'deploy/postfleet-gateway', '--', ...list);
+    await this.#stage.internet.reset();
+  }
+
+  async #steps(): Promise<void> {
+    const { steps, minutes, seed, signal } = this.#options;
+    const random = seeded(seed ^ 0x5eed);
+    const end = performance.now() + minutes * 60_000;
+    for (const step of steps) {
+      if (performance.now() > end || signal?.aborted) return;
+      await this.#step(step, random);
+      await delay(between(random, 4, 12) * 1000, undefined, signal ? { signal } : {}).catch(() => {});
+    }
+  }
+
+  async #step(faults: readonly Fault[], random: ReturnType<typeof seeded>): Promise<void> {
+    const { log, signal } = this.#options;
+    const from = Date.now();
+    const injected: Injected[] = [];
+    for (const fault of faults) {
+      try {
+        const one = await fault.inject(this.#scene, random);
+        injected.push(one);
+        this.#open.add(one.undo);
+        this.#events[fault.name] = (this.#events[fault.name] ?? 0) + 1;
+        log(`${fault.name}: ${one.detail}, for ${one.holdSeconds} s`);
+      } catch (error) {
+        log(`${fault.name}: not possible now: ${(error as Error).message.split('\n')[0]}`);
+      }
+    }
+    const hold = Math.max(0, ...injected.map(({ holdSeconds }) => holdSeconds));
+    await delay(hold * 1000, undefined, signal ? { signal } : {}).catch(() => {});
+    for (const { undo } of injected.reverse()) await this.#undo(undo);
+    for (const { name, mayRepeat } of faults)
+      if (mayRepeat) this.#windows.push({ what: name, from, to: Date.now() });
+    log(`${faults.map(({ name }) => name).join(' + ')}: undone`);
+  }
+
+  /** Again and again for a while: what undoes may itself need what another fault troubled. */
+  async #undo(undo: Undo): Promise<void> {
+    await until('a fault to be undone', () => undo().then(() => true), 180_000);
+    this.#open.delete(undo);
+  }
+
+  async #undoAll(): Promise<void> {
+    for (const undo of [...this.#open].reverse()) await this.#undo(undo);
+    await until('the stage to be healed', () => this.#scene.heal().then(() => true), 180_000);
+  }
+
+  async #settle(load: Load): Promise<Verdict> {
+    let verdict = await this.#judge(load);
+    let shown = '';
+    await until(
+      'every fate',
+      async () => {
+        await delay(2000);
+        verdict = await this.#judge(load);
+        const { accepted, delivered, bounced } = verdict.judgement;
+        const line = `accepted ${accepted}, delivered ${delivered}, bounced ${bounced}`;
+        if (line !== shown) this.#options.log(line);
+        shown = line;
+        return settled(verdict);
+      },
+      SETTLE_MS,
+    ).catch(() => this.#options.log('fates are still unknown: they count as lost'));
+    return verdict;
+  }
+
+  async #judge(load: Load): Promise<Verdict> {
+    return verdictOf({
+      results: load.results,
+      records: await this.#stage.internet.records(),
+      windows: this.#windows,
+      suppressed: SUPPRESSED,
+      allowedSources: this.#stage.world.sendingAddresses.map(({ address }) => address),
+    });
+  }
+
+  /** The fleet is whole again: three pods that work. */
+  async #ready(): Promise<void> {
+    const wait = (what: string) => this.#scene.kubectl('rollout', 'status', what, '--timeout=30s');
+    await until(
+      'the fleet to be whole',
+      async () => {
+        for (const what of ['statefulset/postfleet-nats', 'statefulset/postfleet-postgres']) await wait(what);
+        for (const what of ['operator', 'gateway', 'ingress']) await wait(`deploy/postfleet-${what}`);
+        const text = await this.#scene.kubectl('get', 'sendingpool', 'demo', '-o', 'json');
+        const { status } = JSON.parse(text) as { status?: { replicas?: number; readyReplicas?: number } };
+        return status?.replicas === 3 && status.readyReplicas === 3;
+      },
+      420_000,
+    );
+  }
+}
+
+async function bounded<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  const late = new AbortController();
+  const timeout = delay(ms, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`waited ${ms} ms for ${what}`);
+  });
+  timeout.catch(() => {});
+  return Promise.race([promise, timeout]).finally(() => late.abort());
+}

@@ -1,0 +1,103 @@
+// What a fault can do to a stage: signals, packets, kubectl. Every deed gives its undoing.
+import { type Place, placeOf } from '../cluster/place.ts';
+import { run } from '../cluster/system/command.ts';
+import { signal } from '../cluster/system/identity.ts';
+import type { Random } from '../internet/random.ts';
+import { NAMESPACE } from '../stage/install.ts';
+import type { Stage } from '../stage/stage.ts';
+import { type Role, type RoleProcess, resumeAll, roleProcesses } from './processes.ts';
+
+export type Undo = () => Promise<void>;
+
+/** Marks our rules, so that those of a run that was cut off are found. */
+const MARK = 'postfleet-faults';
+const KUBECTL_SECONDS = 40;
+
+export class Scene {
+  readonly stage: Stage;
+  readonly place: Place;
+
+  constructor(stage: Stage, name: string) {
+    this.stage = stage;
+    this.place = placeOf(name);
+  }
+
+  /** In the release's namespace. Bounded: the API server may be stopped. */
+  kubectl(...args: string[]): Promise<string> {
+    return this.stage.cluster.kubectl(['-n', NAMESPACE, `--request-timeout=${KUBECTL_SECONDS}s`, ...args]);
+  }
+
+  processes(...roles: readonly Role[]): RoleProcess[] {
+    return roleProcesses(this.place).filter(({ role }) => roles.includes(role));
+  }
+
+  /** One of the role's processes. @throws Error when none runs at the moment */
+  anyOf(role: Role, random: Random): RoleProcess {
+    const found = this.processes(role).sort((a, b) => (a.pod < b.pod ? -1 : 1));
+    if (found.length === 0) throw new Error(`no ${role} is running just now`);
+    return random.pick(found);
+  }
+
+  kill({ identity }: RoleProcess): void {
+    signal(identity, 'SIGKILL');
+  }
+
+  /** SIGSTOP; undone by SIGCONT. */
+  stop(processes: readonly RoleProcess[]): Undo {
+    for (const { identity } of processes) signal(identity, 'SIGSTOP');
+    return async () => {
+      for (const { identity } of processes) signal(identity, 'SIGCONT');
+    };
+  }
+
+  /** Drops every packet between a pod with a network of its own and an address. */
+  async cut(inside: RoleProcess, address: string): Promise<Undo> {
+    const chains = [
+      ['INPUT', '-s', address],
+      ['OUTPUT', '-d', address],
+    ];
+    const change = async (how: '-I' | '-D') => {
+      for (const [chain = '', ...which] of chains)
+        await this.#iptables(inside, [how, chain, ...which, ...RULE]);
+    };
+    await change('-I');
+    // With its pod gone the network is gone too, and the rules with it.
+    return () => change('-D').catch(() => {});
+  }
+
+  #iptables({ identity }: RoleProcess, args: readonly string[]): Promise<string> {
+    return run('nsenter', ['-t', String(identity.pid), '-n', 'iptables', '-w', ...args]);
+  }
+
+  async podAddress(pod: string): Promise<string> {
+    const all = await this.kubectl('get', 'pods', '-A', '-o', 'json');
+    const { items } = JSON.parse(all) as {
+      items: { metadata: { name: string }; status: { podIP?: string } }[];
+    };
+    const address = items.find(({ metadata }) => metadata.name === pod)?.status.podIP;
+    if (!address) throw new Error(`${pod} has no address`);
+    return address;
+  }
+
+  scale(what: string, replicas: number): Promise<string> {
+    return this.kubectl('scale', what, `--replicas=${replicas}`);
+  }
+
+  /** Everything as it should be, whatever a run that was cut off left behind. */
+  async heal(): Promise<void> {
+    resumeAll(this.place);
+    for (const one of this.processes('ingress', 'delivery', 'gateway', 'operator', 'nats', 'postgres'))
+      await this.#dropRules(one);
+    await this.scale('statefulset/postfleet-nats', 3);
+    await this.scale('statefulset/postfleet-postgres', 1);
+    await this.scale('sendingpool/demo', 3);
+  }
+
+  async #dropRules(one: RoleProcess): Promise<void> {
+    const rules = await this.#iptables(one, ['-S']).catch(() => '');
+    for (const rule of rules.split('\n').filter((line) => line.startsWith('-A') && line.includes(MARK)))
+      await this.#iptables(one, ['-D', ...rule.slice(3).replaceAll('"', '').split(' ')]);
+  }
+}
+
+const RULE = ['-m', 'comment', '--comment', MARK, '-j', 'DROP'];
