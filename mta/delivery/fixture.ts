@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Registry } from 'prom-client';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
@@ -17,16 +18,20 @@ import { type Bus, connectBus } from '../bus/client.ts';
 import {
   assignmentKey,
   BOUNCE_STREAM,
+  bounceSubject,
   FLEET_BUCKET,
+  LEASE_BUCKET,
+  leaseKey,
   mailStream,
   mailSubject,
   poolKey,
   TRANSFER_CLASS,
 } from '../bus/names.ts';
-import type { Assignment } from '../bus/snapshot.ts';
+import type { AddressLease, Assignment } from '../bus/snapshot.ts';
 import type { MxResult } from '../dns/mx.ts';
 import { monotonicClock } from '../egress/keeper.ts';
 import { type Role as EgressRole, startRole as startEgress } from '../egress/role.ts';
+import { type BounceRequest, decodeBounce } from '../message/bounce.ts';
 import {
   encodeParcel,
   type HopId,
@@ -35,10 +40,12 @@ import {
   type Recipient,
   shardOf,
 } from '../message/parcel.ts';
+import type { Spool } from '../spool/port.ts';
+import type { SuppressionLookup } from './ports.ts';
 import { type Role, startRole } from './role.ts';
 
 export const POOL = 'mail/main';
-const KEY = poolKey(POOL);
+export const KEY = poolKey(POOL);
 const SHARDS = 2;
 const SOURCES = ['127.0.0.31', '127.0.0.32'];
 const CLASSES = [
@@ -51,6 +58,8 @@ export interface Mail {
   readonly to: readonly string[];
   readonly text: string;
   readonly source: string;
+  /** It came over TLS. */
+  readonly secure: boolean;
 }
 export interface Sink {
   readonly mails: Mail[];
@@ -68,7 +77,16 @@ export interface Pod extends Role {
   /** Ends it as a kill would: nothing more reaches NATS, what is only in memory is lost, the volume stays. */
   crash(): Promise<void>;
 }
-export type Behaviour = Partial<Pick<SMTPServerOptions, 'onConnect' | 'onRcptTo' | 'onMailFrom' | 'onData'>>;
+export type Behaviour = Partial<
+  Pick<SMTPServerOptions, 'onConnect' | 'onRcptTo' | 'onMailFrom' | 'onData' | 'disabledCommands'>
+>;
+export interface PodOptions {
+  readonly uid?: string;
+  readonly assign?: boolean;
+  readonly bus?: Promise<Bus>;
+  readonly openSpool?: (folder: string) => Promise<Spool>;
+  readonly suppressed?: SuppressionLookup;
+}
 
 export class Fixture {
   readonly nats: Nats;
@@ -83,6 +101,7 @@ export class Fixture {
   #pods: Pod[] = [];
   #sinks: Sink[] = [];
   #hosts = 40;
+  #cleanups: (() => Promise<void> | void)[] = [];
 
   constructor(parts: {
     nats: Nats;
@@ -101,10 +120,7 @@ export class Fixture {
   }
 
   /** Starts a pod on its volume; unless told otherwise it gets all shards. */
-  async pod(
-    name: string,
-    options: { uid?: string; assign?: boolean; bus?: Promise<Bus> } = {},
-  ): Promise<Pod> {
+  async pod(name: string, options: PodOptions = {}): Promise<Pod> {
     const uid = options.uid ?? `uid-${name}-${randomUUID().slice(0, 8)}`;
     const certificate = await this.authority.issueFor({
       namespace: 'mail',
@@ -126,12 +142,16 @@ export class Fixture {
       identity,
       bus,
       lookupMx: async (domain) => this.mx.get(domain) ?? { kind: 'no-domain' },
-      suppressed: async (pairs) => {
-        if (this.suppression.down) throw new Error('PostgreSQL is down');
-        return pairs.map(({ address }) => this.suppression.addresses.has(address));
-      },
+      suppressed:
+        options.suppressed ??
+        (async (pairs) => {
+          if (this.suppression.down) throw new Error('PostgreSQL is down');
+          return pairs.map(({ address }) => this.suppression.addresses.has(address));
+        }),
       log,
       smtpPort: this.smtpPort,
+      fenceTimes: { leaseMs: 3000, connectionMs: 60_000, pollMs: 100 },
+      ...(options.openSpool && { openSpool: options.openSpool }),
     });
     const metric = async (metricName: string, labels: Record<string, string> = {}) => {
       const found = (await registry.getMetricsAsJSON()).find((one) => one.name === metricName);
@@ -202,9 +222,14 @@ export class Fixture {
     };
   }
 
+  /** A loopback address that nothing else uses. */
+  host(): string {
+    return `127.0.0.${this.#hosts++}`;
+  }
+
   /** An SMTP server that is the MX of `domain`. */
   async sink(domain: string, behaviour: Behaviour = {}, at?: string): Promise<Sink> {
-    const host = at ?? `127.0.0.${this.#hosts++}`;
+    const host = at ?? this.host();
     const sink: Sink = { mails: [], connections: 0, cut: () => {}, stop: async () => {} };
     const sockets = new Set<Socket>();
     const server = new SMTPServer({
@@ -225,6 +250,7 @@ export class Fixture {
             to: rcptTo.map(({ address }) => address),
             text: Buffer.concat(chunks).toString(),
             source: session.remoteAddress,
+            secure: session.secure,
           });
           done();
         });
@@ -273,6 +299,75 @@ export class Fixture {
     await this.bus.js.publish(mailSubject(KEY, shard, parcel.priorityClass), encodeParcel(parcel), options);
   }
 
+  /** An id whose parcel belongs to the shard. */
+  idOf(shard: number): Pick<Parcel, 'id' | 'hopId'> {
+    const id = createHash('sha256').update(randomUUID()).digest('hex').slice(0, 31);
+    // The first eight digits choose the shard, and there are two of them.
+    const chosen = `${id.slice(0, 7)}${shard}${id.slice(7)}`;
+    return { id: chosen as ParcelId, hopId: chosen as HopId };
+  }
+
+  /** Delivers what is stored once to nobody, as if an owner had had it in memory: from here on it is redelivered. */
+  async touch(): Promise<void> {
+    for (let shard = 0; shard < SHARDS; shard++)
+      for (const { name } of CLASSES) {
+        const consumer = await this.bus.js.consumers.get(mailStream(KEY, shard), name);
+        for await (const message of await consumer.fetch({ max_messages: 100, expires: 1000 })) message.nak();
+      }
+    await this.bus.nc.flush();
+  }
+
+  /** Sets what the pool's policy says beyond the quick retries; `pod` has taken it in when this resolves. */
+  async policy(pod: Pod, over: object): Promise<void> {
+    const policy = queuePolicySpec.parse({ retry: { intervals: ['1s'], jitter: 0 }, ...over });
+    await this.#putPool(policy);
+    await until('the policy', () => isDeepStrictEqual(pod.engine.policy, policy));
+  }
+
+  async #putPool(policy: object): Promise<void> {
+    await (await this.bus.kv(FLEET_BUCKET)).put(`pool.${KEY}`, JSON.stringify({ ...poolValue, policy }));
+  }
+
+  /**
+   * A holder of an address that answers nothing: its lease stands, and is renewed for as long as `renews` says so. Nothing is sent from the
+   * address, and the real egress does not have it. Ends with the test.
+   */
+  async phantomHolder(movable: boolean): Promise<{ renews: boolean; readonly renewals: number }> {
+    const address = '192.0.2.77';
+    const [port = 0] = await freePorts(1);
+    const holder = { pod: 'egress-gone', uid: 'uid-egress-gone', node: 'lost', host: '127.0.0.1', port };
+    const state = { renews: true, renewals: 0 };
+    const leases = await this.bus.kv(LEASE_BUCKET);
+    const write = () => {
+      const { renewals } = state;
+      const lease: AddressLease = { version: 1, address, ipPool: 'mail/ips', holder, epoch: 1, renewals };
+      return leases.put(leaseKey(address), JSON.stringify(lease));
+    };
+    await this.#putIpPool([{ address, ehlo: 'gone.example.com', movable, weight: 0 }]);
+    await write();
+    const timer = setInterval(() => {
+      if (!state.renews) return;
+      state.renewals++;
+      void write().catch(() => {});
+    }, 300);
+    this.#cleanups.push(async () => {
+      clearInterval(timer);
+      await leases.delete(leaseKey(address));
+      await this.#putIpPool([]);
+    });
+    return state;
+  }
+
+  async #putIpPool(more: readonly object[]): Promise<void> {
+    const value = { ...ipPoolValue, addresses: [...ipPoolValue.addresses, ...more] };
+    await (await this.bus.kv(FLEET_BUCKET)).put('ippool.mail_ips', JSON.stringify(value));
+  }
+
+  /** Registers what the end of the test takes back. */
+  afterwards(cleanup: () => Promise<void> | void): void {
+    this.#cleanups.push(cleanup);
+  }
+
   /** Messages in the shards' streams. */
   async stored(): Promise<number> {
     const manager = await this.bus.manager();
@@ -282,6 +377,13 @@ export class Fixture {
     return infos.reduce((sum, { state }) => sum + state.messages, 0);
   }
 
+  /** The last request for a bounce. */
+  async lastBounce(): Promise<BounceRequest> {
+    const manager = await this.bus.manager();
+    const last = await manager.streams.getMessage(BOUNCE_STREAM, { last_by_subj: bounceSubject(KEY) });
+    return decodeBounce(last?.data ?? new Uint8Array());
+  }
+
   async bounces(): Promise<number> {
     return (await (await this.bus.manager()).streams.info(BOUNCE_STREAM)).state.messages;
   }
@@ -289,6 +391,8 @@ export class Fixture {
   async reset(): Promise<void> {
     await Promise.all(this.#pods.map((pod) => pod.stop(0)));
     await Promise.all(this.#sinks.splice(0).map((sink) => sink.stop()));
+    for (const cleanup of this.#cleanups.splice(0)) await cleanup();
+    await this.#putPool(POLICY);
     this.suppression.down = false;
     this.suppression.addresses.clear();
     this.mx.clear();
@@ -316,6 +420,23 @@ export class Fixture {
 /** Quick retries, so that tests see them. */
 export const POLICY = queuePolicySpec.parse({ retry: { intervals: ['1s'], jitter: 0 } });
 
+const base = { version: 1, namespace: 'mail', uid: 'u1', generation: 1 };
+const ipPoolValue = {
+  ...base,
+  // The lock of an address among the processes of this machine is by it: test runs side by side do not meet.
+  uid: randomUUID(),
+  name: 'ips',
+  addresses: SOURCES.map((address) => ({ address, ehlo: 'out.example.com', movable: true, weight: 100 })),
+};
+const poolValue = {
+  ...base,
+  name: 'main',
+  shards: SHARDS,
+  classes: CLASSES,
+  ipPool: 'ips',
+  intakeClosed: false,
+};
+
 export async function startFixture(): Promise<Fixture> {
   const [nats, authority, [smtpPort = 0]] = await Promise.all([startNats(), createAuthority(), freePorts(1)]);
   const bus = await connectBus(
@@ -332,23 +453,8 @@ export async function startFixture(): Promise<Fixture> {
   await ensureFleetAssets(bus, profile);
   await ensurePoolAssets(await bus.manager(), KEY, SHARDS, CLASSES, profile);
   const kv = await bus.kv(FLEET_BUCKET);
-  const base = { version: 1, namespace: 'mail', uid: 'u1', generation: 1 };
-  const addresses = SOURCES.map((address) => ({
-    address,
-    ehlo: 'out.example.com',
-    movable: true,
-    weight: 100,
-  }));
-  await kv.put('ippool.mail_ips', JSON.stringify({ ...base, name: 'ips', addresses }));
-  const pool = {
-    name: 'main',
-    shards: SHARDS,
-    classes: CLASSES,
-    ipPool: 'ips',
-    policy: POLICY,
-    intakeClosed: false,
-  };
-  await kv.put(`pool.${KEY}`, JSON.stringify({ ...base, ...pool }));
+  await kv.put('ippool.mail_ips', JSON.stringify(ipPoolValue));
+  await kv.put(`pool.${KEY}`, JSON.stringify({ ...poolValue, policy: POLICY }));
   const egress = await startEgress({
     settings: {
       ...{ POSTFLEET_IP_POOL: 'mail/ips', POSTFLEET_EGRESS_HOST: '127.0.0.1', POSTFLEET_EGRESS_PORT: 0 },
@@ -371,7 +477,13 @@ export async function startFixture(): Promise<Fixture> {
     idleMs: 60_000,
     halfClosedMs: 5000,
   });
-  await until('the addresses to be held', () => SOURCES.every((address) => egress.keepers.grants(address)));
+  const held = () => SOURCES.every((address) => egress.keepers.grants(address));
+  await until('the addresses to be held', held).catch(async (error: unknown) => {
+    await egress.close(0);
+    await bus.close();
+    await nats.stop();
+    throw error;
+  });
   const folder = mkdtempSync(join(tmpdir(), 'postfleet-delivery-'));
   return new Fixture({ nats, bus, authority, egress, smtpPort, folder });
 }

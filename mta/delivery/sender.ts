@@ -30,7 +30,7 @@ const BROKEN_TLS_MS = 3_600_000;
 /** How long a host that could not be reached is tried last. */
 const UNREACHABLE_MS = 300_000;
 /** Waits when egress gives no time of its own, in seconds. */
-const WAIT = { limit: 15, holder: 5, epoch: 3, noAddress: 15 } as const;
+const WAIT = { limit: 15, holder: 5, epoch: 3, noAddress: 2 } as const;
 const MOST_HOSTS = 5;
 
 /** What came of trying one host from one source. */

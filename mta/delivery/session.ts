@@ -76,6 +76,7 @@ export class Session {
   #utf8 = false;
   /** Fails the step under way when the connection ends: nodemailer does not call back for a close of ours. */
   #onEnd: (() => void) | null = null;
+  #resetting: Promise<void> | null = null;
   /** Of the transaction under way; nodemailer notes in it who was refused. */
   #envelope: { readonly from: string; readonly rejectedErrors?: readonly SmtpError[] } | null = null;
   /** Monotonic ms since when it is idle. */
@@ -163,6 +164,8 @@ export class Session {
 
   async #send(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {
     this.#recipientsLeft -= addresses.length;
+    await this.#resetting;
+    this.#resetting = null;
     const timer = setTimeout(() => this.close(), ENVELOPE_MS);
     const started = () => clearTimeout(timer);
     try {
@@ -176,7 +179,8 @@ export class Session {
       });
     } catch (error) {
       const verdicts = this.#failure(error as SmtpError, addresses);
-      if (!this.#ended) await this.#reset();
+      // The result does not wait for it, the next transaction does.
+      if (!this.#ended) this.#resetting = this.#reset();
       return verdicts;
     } finally {
       clearTimeout(timer);
