@@ -58,6 +58,7 @@ const poolStatus = async () =>
   ((await api.get(KINDS.SendingPool, named('demo'))).status ?? {}) as Partial<SendingPoolStatus>;
 const readyOf = (status: { conditions?: readonly { type: string; status: string; reason: string }[] }) =>
   status.conditions?.find(({ type }) => type === 'Ready');
+const generation = async () => (await api.get(KINDS.SendingPool, named('demo'))).metadata.generation;
 const replicas = async () =>
   ((await api.get(TYPES.statefulSets, named('demo-delivery'))).spec as { replicas: number }).replicas;
 
@@ -222,6 +223,37 @@ test('what is invalid is told and does not replace what is in force', async () =
   });
 }, 60_000);
 
+test('more space is asked for claim by claim, what stands in the claim template stays, and the pool says how far it is', async () => {
+  const spec = { replicas: 3, ipPoolRef: { name: 'main' }, queuePolicyRef: { name: 'gentle' } };
+  await apply('SendingPool', 'demo', { ...spec, storage: { size: '20Gi' } });
+  await eventually('the size is told', async () => {
+    const sized = (await poolStatus()).conditions?.find(({ type }) => type === 'VolumesSized');
+    expect(sized).toMatchObject({ status: 'False', observedGeneration: await generation() });
+    expect(sized?.message).toContain('20Gi');
+    expect(readyOf(await poolStatus())?.status).toBe('True');
+  });
+  const { spec: set } = await api.get(TYPES.statefulSets, named('demo-delivery'));
+  expect(JSON.stringify((set as { volumeClaimTemplates: unknown }).volumeClaimTemplates)).toContain('10Gi');
+}, 60_000);
+
+test('a container that restarts keeps its shards until what it had in hand is acknowledged', async () => {
+  const state = link.state();
+  if (state.kind === 'Down') throw new Error(state.obstacle);
+  const shard =
+    (await assignment())?.shards.find(({ owner }) => owner?.pod === 'demo-delivery-0')?.shard ?? -1;
+  await state.bus.js.publish(mailSubject(POOL, shard, 'bulk'), 'a parcel');
+  const consumer = await state.bus.js.consumers.get(mailStream(POOL, shard), 'bulk');
+  const inHand = await consumer.next({ expires: 5000 });
+  const settling = async () => (await assignment())?.shards.find((one) => one.shard === shard)?.settling;
+  world.processes.set('demo-delivery-0', 'second');
+  await eventually('the restart is noticed', async () => {
+    expect(await settling()).toEqual({ transactional: 0, bulk: inHand?.seq, transfer: 0 });
+  });
+  expect((await assignment())?.members[0]).toMatchObject({ process: 'second' });
+  await inHand?.ackAck();
+  await eventually('it has settled', async () => expect(await settling()).toBeUndefined());
+}, 60_000);
+
 test('a silent pod does not leave; from 3 to 1 they leave one at a time, each drained', async () => {
   world.silent.add('demo-delivery-2');
   world.spooled.set('demo-delivery-2', 40).set('demo-delivery-1', 7);
@@ -229,6 +261,7 @@ test('a silent pod does not leave; from 3 to 1 they leave one at a time, each dr
     replicas: 1,
     ipPoolRef: { name: 'main' },
     queuePolicyRef: { name: 'gentle' },
+    storage: { size: '20Gi' },
   });
   await eventually('the drain is blocked', async () => {
     expect(readyOf(await poolStatus())).toMatchObject({ reason: 'Unreachable' });

@@ -19,6 +19,8 @@ interface SetSpec {
 export class StandIn {
   /** Recipients in the spool of each pod. */
   readonly spooled = new Map<string, number>();
+  /** The process that each pod runs, when a test says so. */
+  readonly processes = new Map<string, string>();
   /** Pods that do not answer. */
   readonly silent = new Set<string>();
   readonly #api: KubeApi;
@@ -44,6 +46,7 @@ export class StandIn {
     if (assignment?.members.some((m) => m.uid === pod.uid && m.handOver)) this.spooled.set(pod.name, 0);
     const entries = this.spooled.get(pod.name) ?? 0;
     const statement: Statement = obedientStatement(pod, assignment, {
+      process: this.processes.get(pod.name),
       spool: { entries, bytes: entries * 1000 },
     });
     return { kind: 'statement', statement };

@@ -21,7 +21,10 @@ export function templateSize(statefulSet: AnyObject | undefined): string | null 
 }
 
 /** What the API server said to a request for more space, by the claim as it stood: a claim that changes is a new object. */
-const refusals = new WeakMap<AnyObject, { readonly at: number; readonly message: string }>();
+const refusals = new WeakMap<
+  AnyObject,
+  { readonly at: number; readonly size: string; readonly message: string }
+>();
 /** A storage class may be changed to allow it, of which the claim tells nothing. */
 const ASK_AGAIN_MS = 60_000;
 
@@ -48,7 +51,7 @@ async function grow(
   size: string,
 ): Promise<string | null> {
   const before = refusals.get(claim);
-  if (before && now() - before.at < ASK_AGAIN_MS) return before.message;
+  if (before?.size === size && now() - before.at < ASK_AGAIN_MS) return before.message;
   const body = {
     metadata: { uid: claim.metadata.uid },
     spec: { resources: { requests: { storage: size } } },
@@ -58,8 +61,10 @@ async function grow(
     return null;
   } catch (error) {
     if (!ApiError.isForbidden(error) && !ApiError.isInvalid(error)) throw error;
-    const message = `${claim.metadata.name} cannot grow to ${size}: ${(error as Error).message}`;
-    refusals.set(claim, { at: now(), message });
+    // The API server shows the whole difference below the first line.
+    const [why] = (error as Error).message.split('\n');
+    const message = `${claim.metadata.name} cannot grow to ${size}: ${why}`;
+    refusals.set(claim, { at: now(), size, message });
     return message;
   }
 }
