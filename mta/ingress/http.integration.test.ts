@@ -90,6 +90,10 @@ describe('HTTP', () => {
     expect(again).toMatchObject({ status: 202, json: { id: first.json.id } });
     expect(await bed.parcels()).toHaveLength(1);
     expect((await post(mail)).json.id).not.toBe(first.json.id);
+    expect(await post({ ...mail, text: 'another message' }, key)).toMatchObject({
+      status: 422,
+      json: { type: expect.stringContaining('key-reused') },
+    });
   });
 
   test('a suppressed recipient is refused by name, and all of them make a 422', async () => {

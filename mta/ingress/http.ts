@@ -16,8 +16,9 @@ import {
   problemOf,
   RETRY_AFTER,
 } from './problem.ts';
-import { asRefusal, Refused } from './refusal.ts';
+import { asRefusal, OutcomeUnknown, Refused } from './refusal.ts';
 import type { Suppressions } from './suppressions.ts';
+import { fingerprint, UsedKeys } from './used_keys.ts';
 
 const MAX_RECIPIENTS = 1000;
 const MAX_KEY = 255;
@@ -49,6 +50,7 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
     requestTimeout: 120_000,
     forceCloseConnections: 'idle',
   }) as unknown as FastifyInstance;
+  const used = new UsedKeys();
   const callers = new WeakMap<FastifyRequest, Caller>();
   app.addContentTypeParser('message/rfc822', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => answerProblem(parts.log, error, request, reply));
@@ -67,7 +69,7 @@ export function createHttpServer(parts: HttpParts): FastifyInstance {
       },
     },
     async (request, reply) => {
-      const result = await submit(parts, request, callers.get(request) as Caller);
+      const result = await submit(parts, used, request, callers.get(request) as Caller);
       return reply.code(202).send(result);
     },
   );
@@ -89,8 +91,10 @@ async function authenticate({ access, failures }: HttpParts, request: FastifyReq
   }
 }
 
-async function submit(parts: HttpParts, request: FastifyRequest, { account }: Caller) {
+async function submit(parts: HttpParts, used: UsedKeys, request: FastifyRequest, { account }: Caller) {
   const idempotencyKey = keyOf(request);
+  const what = idempotencyKey === null ? '' : whatOf(request);
+  if (idempotencyKey !== null) used.check(account, idempotencyKey, what);
   const enveloped = read(request);
   const { accepted, refused } = await judged(parts, account, enveloped, idempotencyKey !== null);
   if (accepted.length === 0) throw noneLeft(refused);
@@ -108,10 +112,23 @@ async function submit(parts: HttpParts, request: FastifyRequest, { account }: Ca
       priorityClass: enveloped.priorityClass,
       client: { helo: 'http', address: request.ip, protocol: 'HTTPS' },
     });
+    if (idempotencyKey !== null) used.keep(account, idempotencyKey, what);
     return { id, accepted: accepted.map(({ text }) => text), refused };
+  } catch (error) {
+    // It may be stored: a repeat must be of the same.
+    if (idempotencyKey !== null && error instanceof OutcomeUnknown) used.keep(account, idempotencyKey, what);
+    throw error;
   } finally {
     parts.inFlight.release(content.length);
   }
+}
+
+function whatOf({ body, headers }: FastifyRequest): string {
+  const envelope = ['content-type', 'postfleet-from', 'postfleet-to', 'postfleet-class'];
+  return fingerprint(
+    body,
+    envelope.map((name) => headers[name] ?? null),
+  );
 }
 
 function keyOf(request: FastifyRequest): string | null {

@@ -16,6 +16,7 @@ const REASONS = {
   unknownParameter: [555, '5.5.4', 400],
   unknownClass: [554, '5.5.4', 422],
   badRequest: [554, '5.5.4', 400],
+  keyReused: [554, '5.5.4', 422],
   notFound: [554, '5.5.4', 404],
   badMessage: [554, '5.6.0', 422],
   tooLarge: [552, '5.3.4', 413],
