@@ -20,11 +20,13 @@ export class Readiness {
 /** Serves /metrics, /livez and /readyz on `port`; 503 lists the obstacles one a line. */
 export function serveHealth(port: number, readiness: Readiness): Promise<Server> {
   const server = createServer(async (request, response) => {
-    if (request.url === '/metrics') {
+    // Without the query: scrapers may add parameters.
+    const [path] = (request.url ?? '').split('?', 1);
+    if (path === '/metrics') {
       response.setHeader('content-type', register.contentType).end(await register.metrics());
-    } else if (request.url === '/livez') {
+    } else if (path === '/livez') {
       response.end('ok\n');
-    } else if (request.url === '/readyz') {
+    } else if (path === '/readyz') {
       const { obstacles } = readiness;
       response
         .writeHead(obstacles.length ? 503 : 200)
