@@ -10,13 +10,14 @@ export const succeeded = ({ verdict }: RunOutcome): boolean =>
 
 export function report(outcome: RunOutcome): string {
   const { verdict, messages, events, windows, possiblyRepeated, mostInFlight, settledSeconds } = outcome;
-  const { judgement, explained, unexplained, suppressedTaken } = verdict;
+  const { judgement, explained, unexplained, suppressedRefused, suppressedTaken } = verdict;
   const counts: [string, string | number][] = [
     ['messages', messages],
     ['recipients accepted', judgement.accepted],
     ['refused to the sender', judgement.refusedToSender],
     ['delivered', judgement.delivered],
     ['bounced', judgement.bounced],
+    ['suppressed, refused', suppressedRefused],
     ['suppressed, taken at first', suppressedTaken],
     ['seconds until every fate was known', settledSeconds],
     ['faults', Object.values(events).reduce((sum, count) => sum + count, 0)],

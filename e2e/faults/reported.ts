@@ -16,6 +16,7 @@ export const growth = (before: number, now: number): number => (now >= before ? 
 export class Reported {
   #possiblyRepeated = 0;
   #mostInFlight = 0;
+  #reading = false;
   readonly #last = new Map<string, number>();
   readonly #scene: Scene;
 
@@ -33,9 +34,17 @@ export class Reported {
 
   /** Asks every delivery pod; one that does not answer is asked next time. What it counted before its end may be missed. */
   async read(): Promise<void> {
+    // One at a time: growth is against the reading before.
+    if (this.#reading) return;
+    this.#reading = true;
+    await this.#readAll().finally(() => {
+      this.#reading = false;
+    });
+  }
+
+  async #readAll(): Promise<void> {
     for (const { pod } of this.#scene.processes('delivery')) {
-      const path = `/api/v1/namespaces/postfleet/pods/${pod}:9090/proxy/metrics`;
-      const text = await this.#scene.kubectl('get', '--raw', path).catch(() => null);
+      const text = await this.#scene.ask(`${pod}:9090`, '/metrics').catch(() => null);
       if (text === null) continue;
       const now = metric(text, POSSIBLY);
       this.#possiblyRepeated += growth(this.#last.get(pod) ?? 0, now);

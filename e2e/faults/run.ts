@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly steps: Iterable<readonly Fault[]>;
   /** No step begins later than this after the first. */
   readonly minutes: number;
+  /** Shortens every fault; absent: as long as it says. */
+  readonly holdAtMostSeconds?: number;
   readonly log: (line: string) => void;
   /** Ends the run early; everything is undone. */
   readonly signal?: AbortSignal;
@@ -109,7 +111,7 @@ export class FaultRun {
   }
 
   async #step(faults: readonly Fault[], random: ReturnType<typeof seeded>): Promise<void> {
-    const { log, signal } = this.#options;
+    const { log, signal, holdAtMostSeconds = Number.POSITIVE_INFINITY } = this.#options;
     const from = Date.now();
     const injected: Injected[] = [];
     for (const fault of faults) {
@@ -124,7 +126,9 @@ export class FaultRun {
       }
     }
     const hold = Math.max(0, ...injected.map(({ holdSeconds }) => holdSeconds));
-    await delay(hold * 1000, undefined, signal ? { signal } : {}).catch(() => {});
+    await delay(Math.min(hold, holdAtMostSeconds) * 1000, undefined, signal ? { signal } : {}).catch(
+      () => {},
+    );
     for (const { undo } of injected.reverse()) await this.#undo(undo);
     for (const { name, mayRepeat } of faults)
       if (mayRepeat) this.#windows.push({ what: name, from, to: Date.now() });

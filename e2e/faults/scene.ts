@@ -1,4 +1,5 @@
 // What a fault can do to a stage: signals, packets, kubectl. Every deed gives its undoing.
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Place, placeOf } from '../cluster/place.ts';
 import { run } from '../cluster/system/command.ts';
 import { signal } from '../cluster/system/identity.ts';
@@ -25,6 +26,15 @@ export class Scene {
   /** In the release's namespace. Bounded: the API server may be stopped. */
   kubectl(...args: string[]): Promise<string> {
     return this.stage.cluster.kubectl(['-n', NAMESPACE, `--request-timeout=${KUBECTL_SECONDS}s`, ...args]);
+  }
+
+  /** What a pod answers at a path, through the API server. Without a timeout of kubectl's: that would become part of the query. */
+  ask(pod: string, path: string): Promise<string> {
+    const raw = `/api/v1/namespaces/${NAMESPACE}/pods/${pod}/proxy${path}`;
+    const late = delay(KUBECTL_SECONDS * 1000, undefined, { ref: false }).then(() => {
+      throw new Error(`no answer of ${pod} within ${KUBECTL_SECONDS} s`);
+    });
+    return Promise.race([this.stage.cluster.kubectl(['get', '--raw', raw]), late]);
   }
 
   processes(...roles: readonly Role[]): RoleProcess[] {

@@ -19,6 +19,8 @@ export interface Verdict {
   readonly unexplained: readonly Repeat[];
   /** Deliveries to suppressed addresses. */
   readonly leaks: number;
+  /** Suppressed recipients that were refused at once, as they should be. */
+  readonly suppressedRefused: number;
   /** Suppressed addresses that were taken at first, because the list could not be read. */
   readonly suppressedTaken: number;
 }
@@ -31,15 +33,18 @@ export function verdictOf({ results, records, windows, suppressed, allowedSource
   const repeats = repeatsOf(records, windows);
   const leaked = (record: InternetRecord) =>
     record.kind === 'attempt' && record.outcome === 'delivered' && left.has(record.recipient);
-  const taken = results
-    .flatMap(({ recipients }) => recipients)
-    .filter(({ address, verdict }) => left.has(address) && verdict === 'accepted');
+  const toSuppressed = results.flatMap(({ recipients }) =>
+    recipients.filter(({ address }) => left.has(address)),
+  );
+  const told = (which: 'accepted' | 'refused') =>
+    toSuppressed.filter(({ verdict }) => verdict === which).length;
   return {
     judgement: judge({ sent, records, allowedSources, queued: 0 }),
     explained: repeats.filter(({ because }) => because.length > 0),
     unexplained: repeats.filter(({ because }) => because.length === 0),
     leaks: records.filter(leaked).length,
-    suppressedTaken: taken.length,
+    suppressedRefused: told('refused'),
+    suppressedTaken: told('accepted'),
   };
 }
 

@@ -12,8 +12,8 @@ interface Jsz {
 /** Pods by the number of streams they lead, as one of the servers tells. */
 async function leaders(scene: Scene): Promise<Map<string, number>> {
   const [asked] = scene.processes('nats');
-  const path = `/api/v1/namespaces/postfleet/pods/https:${asked?.pod}:8222/proxy/jsz?accounts=true&streams=true`;
-  const jsz = JSON.parse(await scene.kubectl('get', '--raw', path)) as Jsz;
+  const answer = await scene.ask(`https:${asked?.pod}:8222`, '/jsz?accounts=true&streams=true');
+  const jsz = JSON.parse(answer) as Jsz;
   const counts = new Map<string, number>();
   for (const { stream_detail = [] } of jsz.account_details ?? [])
     for (const { cluster } of stream_detail)
