@@ -3,8 +3,8 @@ import type { Random } from '../internet/random.ts';
 import type { Role } from './processes.ts';
 import type { Scene, Undo } from './scene.ts';
 
-/** `control`: the API server; `pool`: the SendingPool's replicas. */
-export type Part = Role | 'control' | 'pool';
+/** `control`: the API server; `pool`: the SendingPool's replicas; `internet`: other people's mail servers. */
+export type Part = Role | 'control' | 'pool' | 'internet';
 
 export interface Injected {
   /** What was done to whom, for the log. */
@@ -20,7 +20,8 @@ export interface Fault {
   /** What it troubles or needs; two faults of a pair have nothing in common. */
   readonly parts: readonly Part[];
   /**
-   * Whether a reply to a final dot may get lost by it (RFC 1047): delivery or egress ends or hangs, or they are cut apart.
+   * Whether a reply to a final dot may get lost by it (RFC 1047): delivery or egress ends or hangs, they are
+   * cut apart, or the mail server itself says nothing.
    * Only these may explain a second copy.
    */
   readonly mayRepeat: boolean;

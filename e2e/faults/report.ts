@@ -24,6 +24,7 @@ export function report(outcome: RunOutcome): string {
     ['  of them that may cost a reply', windows.length],
     ['possibly repeated, by the fleet', possiblyRepeated],
     ['repeated, explained by a fault', explained.length],
+    ['  of them after the server closed instead', judgement.repeatedAfterSilence],
     ['most attempts at once in a pod', mostInFlight],
     ...Object.entries(mustBeZero(verdict)),
   ];
@@ -32,7 +33,7 @@ export function report(outcome: RunOutcome): string {
     ...unexplained.map((one) => `duplicated ${repeatLine(one)}`),
     ...explained.map((one) => `explained ${repeatLine(one)}`),
   ].slice(0, EXAMPLES);
-  return [...counts.map(([name, count]) => `${name.padEnd(38)} ${count}`), '', ...examples].join('\n');
+  return [...counts.map(([name, count]) => `${name.padEnd(42)} ${count}`), '', ...examples].join('\n');
 }
 
 const repeatLine = ({ testId, recipient, copies, because }: Repeat): string =>

@@ -96,6 +96,8 @@ export class Scene {
   /** Everything as it should be, whatever a run that was cut off left behind. */
   async heal(): Promise<void> {
     resumeAll(this.place);
+    const { internet, world } = this.stage;
+    for (const { hostname, behaviour } of world.hosts) await internet.setBehaviour(hostname, behaviour);
     for (const one of this.processes('ingress', 'delivery', 'gateway', 'operator', 'nats', 'postgres'))
       await this.#dropRules(one);
     await this.scale('statefulset/postfleet-nats', 3);

@@ -2,6 +2,7 @@
 import type { Fault } from '../fault.ts';
 import { apiServerStopped } from './api-server.ts';
 import { deletions } from './delete-pod.ts';
+import { noFinalReply, slowFinalDot } from './final-dot.ts';
 import { kills } from './kill.ts';
 import { natsLeader } from './nats-leader.ts';
 import { natsRolling, natsTwoDown, natsTwoStopped } from './nats-majority.ts';
@@ -22,6 +23,8 @@ export const FAULTS: readonly Fault[] = [
   postgresDown,
   apiServerStopped,
   ...partitions,
+  slowFinalDot,
+  noFinalReply,
   scaleDownAndUp,
   ...deletions,
 ];
