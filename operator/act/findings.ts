@@ -6,7 +6,7 @@ import type { DrainVerdict } from '../decide/drain.ts';
 import type { StreamsView } from '../nats/backlog.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { Reading } from '../observe/world.ts';
-import type { Key } from '../runtime/objects.ts';
+import { type AnyObject, type Key, keyOf } from '../runtime/objects.ts';
 
 /** How far NATS has got with a resource. */
 export type NatsFinding =
@@ -15,6 +15,8 @@ export type NatsFinding =
   | { readonly kind: 'Failed'; readonly message: string };
 
 export interface PoolFindings {
+  /** Of the SendingPool: what was found of one before it of the same name says nothing of this. */
+  readonly uid: string | undefined;
   /** When it was seen, ms since the epoch, and of which generation of the resource. */
   readonly at: number;
   readonly generation: number | undefined;
@@ -28,6 +30,12 @@ export interface PoolFindings {
   readonly deletion: DeletionStep | null;
   /** What was left in the leaving pod, for the estimate; oldest first. */
   readonly progress: readonly { readonly at: number; readonly left: number }[];
+}
+
+/** What was found of this very object, or nothing yet. */
+export function findingsOf({ pools }: Pick<Findings, 'pools'>, { metadata }: AnyObject): PoolFindings | null {
+  const found = pools.get(keyOf(metadata));
+  return found && found.uid === metadata.uid ? found : null;
 }
 
 export interface IPPoolFindings {

@@ -20,7 +20,7 @@ import type { Result } from '../runtime/controller.ts';
 import { type AnyObject, type Key, refOf } from '../runtime/objects.ts';
 import type { BusState, Deps } from './deps.ts';
 import { tellDrain } from './drain-events.ts';
-import type { PoolFindings } from './findings.ts';
+import { findingsOf, type PoolFindings } from './findings.ts';
 import { advanceDeletion } from './pool-deletion.ts';
 import { removePod } from './remove-pod.ts';
 import { markUsed, replacePods, settleVolumes } from './spools.ts';
@@ -38,7 +38,7 @@ export async function reconcilePoolFleet(deps: Deps, key: Key): Promise<Result> 
     return undefined;
   }
   const bus = deps.bus();
-  const before = deps.findings.pools.get(key) ?? null;
+  const before = findingsOf(deps.findings, object);
   const pass = new PoolPass(deps, key, identified(object, 'SendingPool'), before);
   const findings = bus.kind === 'Up' ? await pass.run(bus) : pass.without(bus.obstacle);
   deps.findings.pools.set(key, findings);
@@ -106,7 +106,11 @@ class PoolPass {
   }
 
   #stamp() {
-    return { at: this.#deps.now(), generation: this.#object.metadata.generation };
+    return {
+      uid: this.#object.metadata.uid,
+      at: this.#deps.now(),
+      generation: this.#object.metadata.generation,
+    };
   }
 
   /** The resource as it is wanted, or why it is not valid. */

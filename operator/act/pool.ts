@@ -20,6 +20,7 @@ import type { Result } from '../runtime/controller.ts';
 import { type AnyObject, type Key, keyOf, refOf, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
 import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
+import { findingsOf } from './findings.ts';
 import { writeStatus } from './report.ts';
 import { scaleStatefulSet } from './scale.ts';
 import { claimSizes, growVolumes, templateSize } from './volumes.ts';
@@ -34,7 +35,7 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   const pool = parsed.kind === 'Valid' ? parsed.resource : null;
   const problem =
     parsed.kind === 'Valid' ? poolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
-  const world = worldOf(deps, key, pool);
+  const world = worldOf(deps, object, pool);
   let refused: string | null = null;
   if (object.metadata.deletionTimestamp) {
     if (await finishDeletion(deps, object, pool, world)) return undefined;
@@ -50,17 +51,18 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
 }
 
 /** A changed spec, or findings that nobody renews (a new term as leader): the other half has to look. */
-function wakeFleet(deps: Deps, { metadata }: AnyObject): void {
+function wakeFleet(deps: Deps, object: AnyObject): void {
+  const { metadata } = object;
   const key = keyOf(metadata);
-  const found = deps.findings.pools.get(key);
+  const found = findingsOf(deps.findings, object);
   const stale = !found || found.generation !== metadata.generation || deps.now() - found.at > STALE_MS;
   if (stale) deps.wakeFleet('SendingPool', key);
 }
 
 /** An invalid spec asks for nothing: what runs stays as it is. */
-function worldOf(deps: Deps, key: Key, pool: SendingPool | null): PoolWorld {
-  const { namespace = '', name } = refOf(key);
-  const found = deps.findings.pools.get(key);
+function worldOf(deps: Deps, object: AnyObject, pool: SendingPool | null): PoolWorld {
+  const { namespace = '', name } = object.metadata;
+  const found = findingsOf(deps.findings, object);
   const set = deps.caches.statefulSets.get(keyOf({ namespace, name: deliveryName(name) }));
   const running = (set?.spec as { replicas?: number } | undefined)?.replicas ?? 0;
   const spec = pool?.spec ?? { replicas: running, shards: 0, drain: { mode: 'Wait' as const } };
@@ -101,7 +103,7 @@ async function finishDeletion(
   world: PoolWorld,
 ): Promise<boolean> {
   const retain = pool?.spec.deletionPolicy === 'Retain';
-  const done = deps.findings.pools.get(world.pool)?.deletion?.step === 'Done';
+  const done = findingsOf(deps.findings, object)?.deletion?.step === 'Done';
   // Retain gives nothing away that NATS would have to confirm: streams and volumes stay.
   if (!done && !(retain && deps.bus().kind === 'Down')) return false;
   const set = world.statefulSet;
@@ -135,7 +137,7 @@ function statusOf(
     before: (object.status ?? {}) as Partial<SendingPoolStatus>,
     world,
     problem,
-    findings: deps.findings.pools.get(world.pool) ?? null,
+    findings: findingsOf(deps.findings, object),
     unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
     storage: [durableStorage(provisioners), ...(sized ? [sized] : [])],
   });

@@ -43,7 +43,8 @@ export function podView(object: AnyObject): PodView {
     deleting: metadata.deletionTimestamp !== undefined,
     createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
     revision: metadata.labels?.['controller-revision-hash'] ?? null,
-    container: status?.containerStatuses?.[0]?.containerID ?? null,
+    // Empty while the container is only being made.
+    container: status?.containerStatuses?.[0]?.containerID || null,
   };
 }
 

@@ -46,6 +46,7 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
   );
   const world = { ...base, readings: readingsOf(statements), ...over };
   const findings: PoolFindings = {
+    uid: 'pool-1',
     at: NOW,
     generation: 1,
     nats: { kind: 'Written' },
