@@ -1,5 +1,6 @@
 // Delivery put together, without its surroundings: parcels come in through `take`, leave through the sender, and every
 // record of them goes through the settler. main.ts gives it a bus, a spool and a network; tests give it others.
+import { randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Log } from '../../process/log.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
@@ -66,6 +67,8 @@ const LAST_RESULTS_MS = 5000;
 const PRESET_POLICY: Policy = queuePolicySpec.parse({});
 
 export class Engine {
+  /** This run: a restarted container has its pod's UID, and nothing in hand. */
+  readonly #process = randomUUID();
   readonly #parts: EngineParts;
   readonly hand = new Hand();
   readonly budget: Budget;
@@ -214,6 +217,7 @@ export class Engine {
       version: SNAPSHOT_VERSION,
       pod: this.#parts.pod,
       uid: this.#parts.uid,
+      process: this.#process,
       pool: this.#parts.pool,
       assignmentRevision: this.#parts.fleet.assignment?.revision ?? 0,
       cordoned: this.#duties.cordoned,

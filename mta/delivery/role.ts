@@ -135,7 +135,11 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     log,
   );
   engine.start();
-  const statement = () => engine.statement(shards.held());
+  // Before NATS has spoken this pod acts on no assignment, whatever its volume remembers: revision 0 proves nothing.
+  const statement = () => {
+    const said = engine.statement(shards.held());
+    return state.assigned ? said : { ...said, assignmentRevision: 0 };
+  };
   const admin = await serveAdmin(parts.adminPort, parts.identity.serverTls(), statement);
   parts.identity.keepRenewed(admin);
   const end = new AbortController();
