@@ -25,6 +25,13 @@ test('who does not come back loses its place', () => {
   expect(turns.ahead(a, 3001)).toBe(0);
 });
 
+test('a place is not kept idle for who comes later', () => {
+  const turns = new Turns();
+  turns.refused(b, 0, 15_000);
+  expect(turns.ahead(a, 13_499)).toBe(0);
+  expect(turns.ahead(a, 13_500)).toBe(1);
+});
+
 test('a place that is asked for again keeps its age', () => {
   const turns = new Turns();
   turns.refused(a, 0, 1000);
@@ -46,12 +53,12 @@ test('always hungry pods get equal shares to within two turns, however many and 
         const open: { pod: string; account: string }[] = [];
         const ask = (index: number, now: number) => {
           const asker = { pod: `p${index}`, account: '' };
-          if (open.length + turns.ahead(asker, now) >= slots) return turns.refused(asker, now, 10_000);
+          if (open.length + turns.ahead(asker, now) >= slots) return turns.refused(asker, now, 1000);
           turns.granted(asker);
           served.set(asker.pod, (served.get(asker.pod) ?? 0) + 1);
           open.push(asker);
         };
-        for (let pod = 0; pod < pods; pod++) turns.refused({ pod: `p${pod}`, account: '' }, 0, 10_000);
+        for (let pod = 0; pod < pods; pod++) turns.refused({ pod: `p${pod}`, account: '' }, 0, 1000);
         for (const [now, eager] of order.entries()) {
           const ended = open.length === slots ? open.shift() : undefined;
           if (ended) turns.ended(ended);

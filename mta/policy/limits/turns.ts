@@ -1,6 +1,7 @@
 // Who may have what is free: pods take turns, and within what pods take, accounts. Whoever is refused is remembered for as
 // long as it was told to stay away; what is free goes first to the pod that has least open, then to the account that has
-// least open, then to who has waited longest. Nothing queues here: the mail waits at its own pod.
+// least open, then to who has waited longest. Nothing queues here: the mail waits at its own pod. A place is kept only around
+// the time its owner was told to come back: what is free now is not kept idle for someone who comes in a quarter of a minute.
 
 /** Who asks: a delivery pod's UID, and the account whose mail it would send ('' when the dialogue does not say). */
 export interface Asker {
@@ -9,8 +10,14 @@ export interface Asker {
 }
 interface Waiting extends Asker {
   readonly since: number;
-  readonly until: number;
+  /** When it was told to come back. */
+  readonly due: number;
 }
+
+/** How long before its owner is due a place holds. */
+const EARLY_MS = 1500;
+/** And after: Retry-After has whole seconds. */
+const LATE_MS = 2000;
 
 export class Turns {
   readonly #waiting = new Map<string, Waiting>();
@@ -19,18 +26,30 @@ export class Turns {
 
   /** How many of those waiting are to be served before `asker`. */
   ahead(asker: Asker, now: number): number {
-    const own = this.#waiting.get(keyOf(asker)) ?? { ...asker, since: now };
+    const known = this.#waiting.get(keyOf(asker));
+    const since = known?.since ?? Number.POSITIVE_INFINITY;
+    const [pod, account] = [this.#pods.get(asker.pod) ?? 0, this.#accounts.get(asker.account) ?? 0];
     let ahead = 0;
-    for (const [key, one] of this.#waiting)
-      if (one.until < now) this.#waiting.delete(key);
-      else if (this.#before(one, own)) ahead++;
+    for (const [key, one] of this.#waiting) {
+      if (one.due + LATE_MS < now) this.#waiting.delete(key);
+      else if (one !== known && one.due - EARLY_MS <= now && this.#order(one, pod, account, since) < 0)
+        ahead++;
+    }
     return ahead;
+  }
+
+  /** Negative when `one` comes before an asker with this much open, waiting since then. */
+  #order(one: Waiting, pod: number, account: number, since: number): number {
+    const byPod = (this.#pods.get(one.pod) ?? 0) - pod;
+    if (byPod !== 0) return byPod;
+    return (this.#accounts.get(one.account) ?? 0) - account || one.since - since;
   }
 
   /** Refused, and told to come back after `retryMs`. A place that was kept keeps its age. */
   refused(asker: Asker, now: number, retryMs: number): void {
-    const since = this.#waiting.get(keyOf(asker))?.since ?? now;
-    this.#waiting.set(keyOf(asker), { ...asker, since, until: now + 2 * retryMs + 1000 });
+    const key = keyOf(asker);
+    const since = this.#waiting.get(key)?.since ?? now;
+    this.#waiting.set(key, { ...asker, since, due: now + retryMs });
   }
 
   granted(asker: Asker): void {
@@ -40,16 +59,6 @@ export class Turns {
 
   ended(asker: Asker): void {
     this.#count(asker, -1);
-  }
-
-  #before(a: Waiting, b: Asker & { readonly since: number }): boolean {
-    if (a.pod === b.pod && a.account === b.account) return false;
-    const order =
-      (this.#pods.get(a.pod) ?? 0) - (this.#pods.get(b.pod) ?? 0) ||
-      (this.#accounts.get(a.account) ?? 0) - (this.#accounts.get(b.account) ?? 0) ||
-      a.since - b.since;
-    // Of two that came at once the one that is already waiting is first.
-    return order < 0 || (order === 0 && !this.#waiting.has(keyOf(b)));
   }
 
   #count({ pod, account }: Asker, by: number): void {
