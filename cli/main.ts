@@ -1,12 +1,14 @@
 #!/usr/local/bin/node
 import { Command } from 'commander';
 import { SettingsError } from '../process/settings.ts';
+import { heedTermination } from '../process/termination.ts';
 import { registerAccountCommands } from './account.ts';
 import { registerKeyCommands } from './key.ts';
 import { registerRoles } from './roles.ts';
 import { registerStatusCommand } from './status.ts';
 import { registerSuppressionCommands } from './suppression.ts';
 
+heedTermination();
 const program = new Command('postfleet')
   .description('Outbound mail on Kubernetes')
   .version('0.1.0')

@@ -1,11 +1,11 @@
 // The gateway role: owns the schema. The management API will stand here; today it migrates, reports and stays.
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { Readiness, serveHealth } from '../process/health.ts';
 import { log as rootLog } from '../process/log.ts';
 import { port, readSettings } from '../process/settings.ts';
+import { askedToEnd } from '../process/termination.ts';
 import { type Database, openDatabase } from './db.ts';
 import { migrate } from './migrate.ts';
 
@@ -18,7 +18,7 @@ const CHECK_MS = 10_000;
 export async function runGateway(env: NodeJS.ProcessEnv): Promise<void> {
   const { POSTFLEET_DATABASE_URL: url, POSTFLEET_METRICS_PORT: metricsPort } = readSettings(settings, env);
   const stop = new AbortController();
-  const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]).then(() => stop.abort());
+  const stopped = askedToEnd().then(() => stop.abort());
   const readiness = new Readiness();
   readiness.set('database', 'not migrated yet');
   const health = await serveHealth(metricsPort, readiness);

@@ -2,6 +2,7 @@
 import { Readiness, serveHealth } from '../process/health.ts';
 import { log as rootLog } from '../process/log.ts';
 import { readSettings } from '../process/settings.ts';
+import { askedToEnd } from '../process/termination.ts';
 import { Applier } from './act/apply.ts';
 import type { Deps } from './act/deps.ts';
 import { noFindings } from './act/findings.ts';
@@ -29,9 +30,7 @@ export async function runOperator(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(operatorSettings, env);
   const operator = await startOperator(settings, KubeApi.fromDefault());
   log.info('the operator works');
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGTERM', resolve).once('SIGINT', resolve);
-  });
+  const signal = await askedToEnd();
   log.info({ signal }, 'the operator is asked to end');
   await operator.stop();
   // A server that does not answer must not keep the pod from ending.

@@ -7,6 +7,7 @@ import { ensureIdentity } from '../../process/identity/ensure.ts';
 import { keepRunning } from '../../process/lastresort.ts';
 import { log as rootLog } from '../../process/log.ts';
 import { readSettings } from '../../process/settings.ts';
+import { askedToEnd } from '../../process/termination.ts';
 import { connectBus } from '../bus/client.ts';
 import { lookupMx } from '../dns/mx.ts';
 import { createResolver } from '../dns/resolver.ts';
@@ -49,7 +50,7 @@ export async function runDelivery(env: NodeJS.ProcessEnv): Promise<void> {
   });
   log.info({ pool: settings.POSTFLEET_POOL }, 'delivery works');
   const signal = await new Promise<string>((resolve) => {
-    process.once('SIGTERM', resolve).once('SIGINT', resolve);
+    void askedToEnd().then(resolve);
     // The connection mends itself; one that is closed for good never comes back, and a new process may have one.
     void bus.then(({ nc }) => nc.closed()).then((error) => resolve(`NATS is closed: ${error ?? 'unasked'}`));
   });

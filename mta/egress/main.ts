@@ -3,6 +3,7 @@ import { Readiness, serveHealth } from '../../process/health.ts';
 import { ensureIdentity } from '../../process/identity/ensure.ts';
 import { log as rootLog } from '../../process/log.ts';
 import { readSettings } from '../../process/settings.ts';
+import { askedToEnd } from '../../process/termination.ts';
 import { connectBus } from '../bus/client.ts';
 import { resolveHost } from '../dns/host.ts';
 import { createResolver, type Resolver } from '../dns/resolver.ts';
@@ -44,9 +45,7 @@ export async function runEgress(env: NodeJS.ProcessEnv): Promise<void> {
   });
   identity.keepRenewed(role.server);
   log.info({ ipPool: settings.POSTFLEET_IP_POOL, port: role.port }, 'egress works');
-  const signal = await new Promise<NodeJS.Signals>((done) => {
-    process.once('SIGTERM', done).once('SIGINT', done);
-  });
+  const signal = await askedToEnd();
   log.info({ signal }, 'egress is asked to end');
   await role.close(GRACE_MS);
   identity.stop();

@@ -5,6 +5,7 @@ import { Readiness, serveHealth } from '../../process/health.ts';
 import { ensureIdentity } from '../../process/identity/ensure.ts';
 import { log as rootLog } from '../../process/log.ts';
 import { readSettings } from '../../process/settings.ts';
+import { askedToEnd } from '../../process/termination.ts';
 import { connectBus } from '../bus/client.ts';
 import { parseSealingKey } from '../bus/seal.ts';
 import { startIngress } from './role.ts';
@@ -37,9 +38,7 @@ export async function runIngress(env: NodeJS.ProcessEnv): Promise<void> {
     log,
   });
   log.info({ ports: ingress.ports }, 'ingress takes mail');
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGTERM', resolve).once('SIGINT', resolve);
-  });
+  const signal = await askedToEnd();
   log.info({ signal }, 'ingress is asked to end');
   readiness.set('ending', 'asked to end');
   await ingress.stop(GRACE_MS);
