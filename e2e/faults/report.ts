@@ -19,7 +19,7 @@ export function report(outcome: RunOutcome): string {
     ['bounced', judgement.bounced],
     ['suppressed, refused', suppressedRefused],
     ['suppressed, taken at first', suppressedTaken],
-    ['seconds until every fate was known', settledSeconds],
+    ['seconds until all was known and whole', settledSeconds],
     ['faults', Object.values(events).reduce((sum, count) => sum + count, 0)],
     ['  of them that may cost a reply', windows.length],
     ['possibly repeated, by the fleet', possiblyRepeated],

@@ -33,7 +33,7 @@ export interface RunOutcome {
   readonly windows: readonly Window[];
   readonly possiblyRepeated: number;
   readonly mostInFlight: number;
-  /** From the last undoing until every fate was known. */
+  /** From the last undoing until every fate was known and the fleet was whole again. */
   readonly settledSeconds: number;
 }
 
