@@ -37,6 +37,9 @@ bench: node_modules/.package-lock.json ## the figures of docs/benchmarks.md, bes
 faults: tools ## faults of every kind under load, from a seed: SEED=1 MINUTES=20 (docs/faults.md)
 	@$(NODE) e2e/faults/main.ts
 
+warmup-simulation: node_modules/.package-lock.json ## docs/warmup.svg: 60 days of 40 addresses at 5 providers in virtual time, judged
+	@$(NODE) e2e/simulation/warmup.ts
+
 tools: node_modules/.package-lock.json ## what this machine lacks: Debian packages, Kubernetes, NATS, Helm (built once, cached outside the checkout)
 	@$(NODE) e2e/tools/main.ts
 
