@@ -20,7 +20,7 @@ test('60 days, 40 addresses, 5 providers, over a change of clocks: no day oversp
   const drawn = readFileSync(join(import.meta.dirname, '../../docs/warmup.svg'), 'utf8');
   // `make warmup-simulation` draws it again.
   expect(draw(tracks, verdict, SHIPPED.addresses)).toBe(drawn);
-});
+}, 120_000);
 
 test('the same seed gives the same days, another one others', () => {
   expect(simulate(small)).toEqual(simulate(small));

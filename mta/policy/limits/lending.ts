@@ -3,7 +3,7 @@
 // its end from when it asked, the lender from when it answered, so the borrower has always stopped first.
 // A new lender lends nothing until every loan of the one before must have ended; so loans need no record.
 //
-// This is for connections. A cap over windows is a Budget in the lender (budget.ts) whose grants are the borrowers' loans.
+// This is for connections. A cap over windows is lent as recipients: loans.ts.
 
 /** How long a loan lasts; renewed at a third of it. */
 export const LOAN_MS = 9000;
