@@ -360,7 +360,10 @@ test('status is written apart from spec, and conditions are keyed by type', asyn
   const twice = { status: { conditions: [condition, condition] } };
   const refused = await call('PATCH', path('QueuePolicy', 'status/status'), twice, MERGE);
   expect([refused.status, refused.body.message]).toEqual([422, expect.stringContaining('Duplicate value')]);
-  const body = { status: { conditions: [condition], usedBy: ['a', 'b'] }, spec: { tls: 'None' } };
+  const body = {
+    status: { conditions: [condition], usedBy: ['a', 'b'], pools: 'a, b' },
+    spec: { tls: 'None' },
+  };
   const written = await call('PATCH', path('QueuePolicy', 'status/status'), body, MERGE);
   expect(written.body.spec.tls).toBe('Opportunistic');
   const table = await call('GET', path('QueuePolicy', 'status'), undefined, {
@@ -374,5 +377,5 @@ test('status is written apart from spec, and conditions are keyed by type', asyn
     'Age',
     'Message',
   ]);
-  expect(table.body.rows[0].cells.slice(0, 4)).toEqual(['status', 'False', 'InvalidSpec', '["a","b"]']);
+  expect(table.body.rows[0].cells.slice(0, 4)).toEqual(['status', 'False', 'InvalidSpec', 'a, b']);
 });

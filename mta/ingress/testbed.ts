@@ -140,7 +140,8 @@ async function parcelsOf(bus: Bus, stream: string): Promise<Parcel[]> {
   const manager = await bus.manager();
   const { state } = await manager.streams.info(stream);
   const parcels: Parcel[] = [];
-  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+  // An empty stream of a restarted server says that it goes from 0 to 0, and there is no message 0.
+  for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq++) {
     const message = await manager.streams.getMessage(stream, { seq });
     if (message) parcels.push(decodeParcel(message.data));
   }
