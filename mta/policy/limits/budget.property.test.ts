@@ -116,7 +116,7 @@ class Run {
       how === 'pause' ? Math.max(taken, ...this.open.map((one) => one.at + GRANT_MS)) : taken;
     for (const one of this.open) {
       const end = how === 'pause' ? one.at + GRANT_MS : this.now;
-      for (let count = 0; count < one.units; count++) this.sent.push(count % 2 ? end : one.at);
+      for (let count = 0; count < one.units; count++) this.sent.push(count % 2 ? one.at : end);
     }
     this.open = [];
     this.now = taken;
