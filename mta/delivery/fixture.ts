@@ -1,12 +1,10 @@
 // What delivery's integration tests run against: nats-server, egress on loopback, SMTP servers that behave as told.
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Registry } from 'prom-client';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
@@ -24,7 +22,6 @@ import {
   leaseKey,
   mailStream,
   mailSubject,
-  poolKey,
   TRANSFER_CLASS,
 } from '../bus/names.ts';
 import type { AddressLease, Assignment } from '../bus/snapshot.ts';
@@ -43,31 +40,12 @@ import {
 import type { Spool } from '../spool/port.ts';
 import type { SuppressionLookup } from './ports.ts';
 import { type Role, startRole } from './role.ts';
+import { type Behaviour, type Sink, startSink } from './sink.fixture.ts';
+import { CLASSES, ipPoolValue, KEY, POLICY, POOL, poolValue, SHARDS, SOURCES } from './values.fixture.ts';
 
-export const POOL = 'mail/main';
-export const KEY = poolKey(POOL);
-const SHARDS = 2;
-const SOURCES = ['127.0.0.31', '127.0.0.32'];
-const CLASSES = [
-  { name: 'transactional', weight: 10 },
-  { name: 'bulk', weight: 1 },
-];
+export type { Behaviour, Sink } from './sink.fixture.ts';
+export { KEY } from './values.fixture.ts';
 
-export interface Mail {
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly text: string;
-  readonly source: string;
-  /** It came over TLS. */
-  readonly secure: boolean;
-}
-export interface Sink {
-  readonly mails: Mail[];
-  connections: number;
-  /** Cuts its connections. */
-  cut(): void;
-  stop(): Promise<void>;
-}
 export interface Pod extends Role {
   readonly name: string;
   readonly uid: string;
@@ -77,9 +55,6 @@ export interface Pod extends Role {
   /** Ends it as a kill would: nothing more reaches NATS, what is only in memory is lost, the volume stays. */
   crash(): Promise<void>;
 }
-export type Behaviour = Partial<
-  Pick<SMTPServerOptions, 'onConnect' | 'onRcptTo' | 'onMailFrom' | 'onData' | 'disabledCommands'>
->;
 export interface PodOptions {
   readonly uid?: string;
   readonly assign?: boolean;
@@ -183,15 +158,7 @@ export class Fixture {
   }
 
   connect(name: string): Promise<Bus> {
-    return connectBus(
-      {
-        POSTFLEET_NATS_URL: this.nats.env.POSTFLEET_NATS_URL.split(','),
-        POSTFLEET_NATS_REPLICAS: 1,
-        POSTFLEET_NATS_MONITOR_URL: this.nats.env.POSTFLEET_NATS_MONITOR_URL,
-        POSTFLEET_IDENTITY_DIR: tmpdir(),
-      },
-      name,
-    );
+    return connectTo(this.nats, name);
   }
 
   get assignment(): Assignment {
@@ -230,47 +197,7 @@ export class Fixture {
   /** An SMTP server that is the MX of `domain`. */
   async sink(domain: string, behaviour: Behaviour = {}, at?: string): Promise<Sink> {
     const host = at ?? this.host();
-    const sink: Sink = { mails: [], connections: 0, cut: () => {}, stop: async () => {} };
-    const sockets = new Set<Socket>();
-    const server = new SMTPServer({
-      authOptional: true,
-      disabledCommands: ['AUTH', 'STARTTLS'],
-      logger: false,
-      onConnect: (_, done) => {
-        sink.connections++;
-        done();
-      },
-      onData: (stream, session, done) => {
-        const chunks: Buffer[] = [];
-        stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-        stream.on('end', () => {
-          const { mailFrom, rcptTo } = session.envelope;
-          sink.mails.push({
-            from: mailFrom ? mailFrom.address : '',
-            to: rcptTo.map(({ address }) => address),
-            text: Buffer.concat(chunks).toString(),
-            source: session.remoteAddress,
-            secure: session.secure,
-          });
-          done();
-        });
-      },
-      ...behaviour,
-    });
-    server.on('error', () => {});
-    server.server.on('connection', (socket: Socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-    });
-    sink.cut = () => {
-      for (const socket of sockets) socket.destroy();
-    };
-    await new Promise<void>((resolve) => server.listen(this.smtpPort, host, resolve));
-    sink.stop = () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      sink.cut();
-      return closed;
-    };
+    const sink = await startSink(host, this.smtpPort, behaviour);
     this.#sinks.push(sink);
     this.mx.set(domain, { kind: 'hosts', hosts: [{ preference: 10, host }] });
     return sink;
@@ -417,37 +344,20 @@ export class Fixture {
   }
 }
 
-/** Quick retries, so that tests see them. */
-export const POLICY = queuePolicySpec.parse({ retry: { intervals: ['1s'], jitter: 0 } });
-
-const base = { version: 1, namespace: 'mail', uid: 'u1', generation: 1 };
-const ipPoolValue = {
-  ...base,
-  // The lock of an address among the processes of this machine is by it: test runs side by side do not meet.
-  uid: randomUUID(),
-  name: 'ips',
-  addresses: SOURCES.map((address) => ({ address, ehlo: 'out.example.com', movable: true, weight: 100 })),
-};
-const poolValue = {
-  ...base,
-  name: 'main',
-  shards: SHARDS,
-  classes: CLASSES,
-  ipPool: 'ips',
-  intakeClosed: false,
-};
+const connectTo = ({ env }: Nats, name: string): Promise<Bus> =>
+  connectBus(
+    {
+      POSTFLEET_NATS_URL: env.POSTFLEET_NATS_URL.split(','),
+      POSTFLEET_NATS_REPLICAS: 1,
+      POSTFLEET_NATS_MONITOR_URL: env.POSTFLEET_NATS_MONITOR_URL,
+      POSTFLEET_IDENTITY_DIR: tmpdir(),
+    },
+    name,
+  );
 
 export async function startFixture(): Promise<Fixture> {
   const [nats, authority, [smtpPort = 0]] = await Promise.all([startNats(), createAuthority(), freePorts(1)]);
-  const bus = await connectBus(
-    {
-      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: 1,
-      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: tmpdir(),
-    },
-    'test',
-  );
+  const bus = await connectTo(nats, 'test');
   await until('NATS to be proven', () => bus.obstacle() === null);
   const profile = { replicas: 1, shardMaxBytes: 1024 ** 3 };
   await ensureFleetAssets(bus, profile);

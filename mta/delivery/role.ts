@@ -1,6 +1,6 @@
 // The role put together: engine, shards, admin server, and the fleet it follows. main.ts gives it what has a life of its own.
 import { mkdirSync } from 'node:fs';
-import type { Server } from 'node:https';
+import type { RequestOptions, Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
@@ -19,9 +19,10 @@ import { Engine } from './engine.ts';
 import { fenceEverywhere } from './fence.ts';
 import type { FenceTimes } from './fence_decide.ts';
 import { Fleet } from './fleet.ts';
+import type { Fence } from './gate.ts';
 import { type SuppressionLookup, systemClock } from './ports.ts';
 import { publisher } from './publish.ts';
-import { EgressSender } from './sender.ts';
+import { EgressSender, type SenderParts } from './sender.ts';
 import { Shards } from './shards.ts';
 import { Tunnels } from './tunnel.ts';
 import { readAssignment, readLeases, watchFleet } from './watch.ts';
@@ -63,20 +64,14 @@ export interface Role {
 
 /** Starts delivery; resolves when the old spool is being worked. */
 export async function startRole(parts: RoleParts): Promise<Role> {
-  const { log, readiness, uid, pool } = parts;
+  const { log, readiness, pod, uid, pool, lookupMx, suppressed } = parts;
   mkdirSync(parts.spoolDir, { recursive: true });
   const spool = await (parts.openSpool ?? openSpool)(join(parts.spoolDir, 'spool'));
   const fleet = new Fleet(join(parts.spoolDir, 'fleet'), log);
   const state: { bus: Bus | null; assigned: boolean } = { bus: null, assigned: false };
   const egressTls = () => parts.identity.clientTls({ role: 'egress' });
-  const sender = new EgressSender({
-    tunnels: new Tunnels(egressTls, parts.smtpPort),
-    clock: systemClock,
-    log,
-    random: Math.random,
+  const sender = sending(parts, egressTls, fleet, {
     policy: () => engine.policy,
-    addresses: () => fleet.ipPool?.addresses ?? [],
-    leases: () => fleet.leases,
     epochs: () => engine.duties.epochs,
     stale: (stale) => {
       readiness.set('epoch', stale ? 'egress knows a newer owner of a shard, or has fenced this pod' : null);
@@ -84,37 +79,19 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     },
   });
   const engine: Engine = new Engine({
-    ...{ pod: parts.pod, uid, pool, spool, fleet, sender, log },
+    ...{ pod, uid, pool, spool, fleet, sender, log, lookupMx, suppressed },
     publish: publisher(() => state.bus),
-    lookupMx: parts.lookupMx,
-    suppressed: parts.suppressed,
     clock: systemClock,
     random: Math.random,
     obstacle: (name, why) => readiness.set(name, why),
     ...(parts.registry && { registry: parts.registry }),
   });
-  const shards = new Shards({
-    bus: () => state.bus,
-    poolKey: poolKey(pool),
-    budget: engine.budget,
-    hand: engine.hand,
-    log,
-    take: engine.take,
-    spool: engine.spoolHeld,
-    letGo: engine.letGo,
-    fence: (shard, epoch, former, signal) =>
-      fenceEverywhere(
-        {
-          tls: egressTls,
-          readLeases: () => readLeases(state.bus, fleet),
-          times: parts.fenceTimes ?? FENCE_TIMES,
-          monotonic: systemClock.monotonic,
-          log,
-        },
-        () => ({ pool, shard, epoch: epoch(), uid: former }),
-        signal,
-      ),
-  });
+  const shards = working(
+    parts,
+    engine,
+    () => state.bus,
+    fencing(parts, egressTls, () => state.bus, fleet),
+  );
   const obey = () => {
     // In one go, so that a statement never names a revision that only half of the pod acts on.
     engine.assignmentChanged();
@@ -126,14 +103,11 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     state.assigned = true;
     obey();
   };
-  const refresh = once(
-    REFRESH_MS,
-    async () => {
-      const found = state.bus && (await readAssignment(state.bus, poolKey(pool)));
-      if (found) assigned(fleet.setAssignment(found));
-    },
-    log,
-  );
+  const reread = async () => {
+    const found = state.bus && (await readAssignment(state.bus, poolKey(pool)));
+    if (found) assigned(fleet.setAssignment(found));
+  };
+  const refresh = once(REFRESH_MS, reread, log);
   engine.start();
   // Before NATS has spoken this pod acts on no assignment, whatever its volume remembers: revision 0 proves nothing.
   const statement = () => {
@@ -143,22 +117,15 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const admin = await serveAdmin(parts.adminPort, parts.identity.serverTls(), statement);
   parts.identity.keepRenewed(admin);
   const end = new AbortController();
-  parts.bus.then(
-    (bus) => {
-      state.bus = bus;
-      if (end.signal.aborted) return;
-      const pooled = () => {
-        engine.poolChanged();
-        obey();
-      };
-      const changes = { pool: pooled, ipPool: () => {}, assignment: assigned, leases: () => {} };
-      watchFleet(bus, poolKey(pool), fleet, changes, log, end.signal);
-    },
-    (error: unknown) => {
-      log.error({ err: error }, 'NATS cannot be connected; the spool is worked');
-      readiness.set('nats', `cannot be connected: ${(error as Error).message}`);
-    },
-  );
+  whenConnected(parts, (bus) => {
+    state.bus = bus;
+    const pooled = () => {
+      engine.poolChanged();
+      obey();
+    };
+    const changes = { pool: pooled, ipPool: () => {}, assignment: assigned, leases: () => {} };
+    watchFleet(bus, poolKey(pool), fleet, changes, log, end.signal);
+  });
   return {
     engine,
     adminPort: (admin.address() as AddressInfo).port,
@@ -170,12 +137,53 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       await engine.stop(graceMs);
       fleet.saveNow();
       log.info({ left: spool.stats().entries }, 'delivery ends; the spool stays');
-      // What was given back is on its way before the process ends, or it comes again only after ack_wait.
-      await Promise.race([state.bus?.nc.flush().catch(() => {}), pause(FLUSH_MS)]);
+      await flushed(state.bus);
       await spool.close();
       await closed(admin);
     },
   };
+}
+
+function sending(
+  { log, smtpPort }: RoleParts,
+  tls: () => RequestOptions,
+  fleet: Fleet,
+  engine: Pick<SenderParts, 'policy' | 'epochs' | 'stale'>,
+): EgressSender {
+  return new EgressSender({
+    ...engine,
+    tunnels: new Tunnels(tls, smtpPort),
+    clock: systemClock,
+    log,
+    random: Math.random,
+    addresses: () => fleet.ipPool?.addresses ?? [],
+    leases: () => fleet.leases,
+  });
+}
+
+function working({ pool, log }: RoleParts, engine: Engine, bus: () => Bus | null, fence: Fence): Shards {
+  const { budget, hand, take, letGo, spoolHeld: spool } = engine;
+  return new Shards({ bus, poolKey: poolKey(pool), budget, hand, log, take, spool, letGo, fence });
+}
+
+/** Fences a former owner at the egress pods of the pool's addresses. */
+function fencing(
+  { pool, fenceTimes: times = FENCE_TIMES, log }: RoleParts,
+  tls: () => RequestOptions,
+  bus: () => Bus | null,
+  fleet: Fleet,
+): Fence {
+  const { monotonic } = systemClock;
+  const parts = { tls, times, monotonic, log, readLeases: () => readLeases(bus(), fleet) };
+  return (shard, epoch, uid, signal) =>
+    fenceEverywhere(parts, () => ({ pool, shard, epoch: epoch(), uid }), signal);
+}
+
+function whenConnected({ bus, log, readiness }: RoleParts, connected: (bus: Bus) => void): void {
+  bus.then(connected, (error: unknown) => {
+    log.error({ err: error }, 'NATS cannot be connected; the spool is worked');
+    readiness.set('nats', `cannot be connected: ${(error as Error).message}`);
+  });
 }
 
 /** Runs `work` when it is asked for, one at a time and not again within `ms`. */
@@ -194,6 +202,11 @@ function once(ms: number, work: () => Promise<void>, log: Log): () => void {
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+
+/** What was given back is on its way before the process ends, or it comes again only after ack_wait. */
+async function flushed(bus: Bus | null): Promise<void> {
+  await Promise.race([bus?.nc.flush().catch(() => {}), pause(FLUSH_MS)]);
+}
 
 function closed(server: Server): Promise<void> {
   server.closeAllConnections();
