@@ -239,7 +239,11 @@ describeLocal('a local cluster', () => {
     // kube-proxy of the other node learns of the endpoint a moment after the pod is ready.
     await until('the greeting of the other node', async () => {
       const caller = cluster.runInNode(1, [process.execPath, '-e', greeting(address ?? '', 4222)]);
-      const [heard] = caller.stdout ? await once(caller.stdout, 'data') : [];
+      // Before the proxy knows the endpoint a connection may hang instead of being refused.
+      const patience = { signal: AbortSignal.timeout(5000) };
+      const [heard] = caller.stdout
+        ? await once(caller.stdout, 'data', patience).finally(() => caller.kill())
+        : [];
       return String(heard) === 'INFO {\n';
     });
     await kubectl(['delete', 'statefulset', 'nats', '--cascade=foreground']);
