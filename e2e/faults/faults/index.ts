@@ -2,8 +2,10 @@
 import type { Fault } from '../fault.ts';
 import { apiServerStopped } from './api-server.ts';
 import { deletions } from './delete-pod.ts';
+import { drainWithoutOperator } from './drain-without-operator.ts';
 import { noFinalReply, slowFinalDot } from './final-dot.ts';
 import { kills } from './kill.ts';
+import { killsOfAll } from './kill-all.ts';
 import { natsLeader } from './nats-leader.ts';
 import { natsRolling, natsTwoDown, natsTwoStopped } from './nats-majority.ts';
 import { partitions } from './partition.ts';
@@ -14,6 +16,7 @@ import { stopOwnerAndScale } from './stop-owner-and-scale.ts';
 
 export const FAULTS: readonly Fault[] = [
   ...kills,
+  ...killsOfAll,
   ...stops,
   stopOwnerAndScale,
   natsLeader,
@@ -26,5 +29,6 @@ export const FAULTS: readonly Fault[] = [
   slowFinalDot,
   noFinalReply,
   scaleDownAndUp,
+  drainWithoutOperator,
   ...deletions,
 ];
