@@ -29,6 +29,7 @@ export function draw(tracks: readonly Track[], verdict: Verdict, addresses: numb
   );
   const [width, height] = [3 * CELL.width + 16, HEAD + 2 * CELL.height];
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#333">
+<title>${days} days of warm-up: ${addresses} addresses at ${PROVIDERS.length} providers</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 <text x="20" y="30" font-size="20" font-weight="bold">${days} days of warm-up: ${addresses} addresses at ${PROVIDERS.length} providers</text>
 <text x="20" y="50" fill="#666">accepted recipients a day and address, logarithmic; virtual time, the shipped schedules, the ledger of mta/policy/warmup</text>
