@@ -5,6 +5,7 @@ import type { Log } from '../../process/log.ts';
 import type { FenceRequest } from '../bus/connect.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
 import { decideFence, type FenceTimes, observeLeases, type ReadLease, type Seen } from './fence_decide.ts';
+import { pause } from './pause.ts';
 
 const TIMEOUT_MS = 5000;
 
@@ -95,18 +96,5 @@ function fenceAt(tls: RequestOptions, holder: AddressLease['holder'], ask: Fence
     sent.once('close', () => clearTimeout(late));
     sent.once('error', reject);
     sent.end(body);
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
   });
 }

@@ -3,6 +3,7 @@
 import type { Consumer, JetStreamClient, JsMsg } from '@nats-io/jetstream';
 import type { Log } from '../../process/log.ts';
 import type { Budget } from './budget.ts';
+import { pause } from './pause.ts';
 import type { MailMessage } from './ports.ts';
 
 /** An idle pull waits long with few slots; a busy one is short, so that slots it does not fill come back soon. */
@@ -108,16 +109,4 @@ async function takeAll(
       if (take(message)) kept.slots++;
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }
