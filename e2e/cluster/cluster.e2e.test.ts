@@ -128,7 +128,11 @@ describeLocal('a local cluster', () => {
   });
 
   test('pods find services by name, reach them and the API, and resolve nothing else', async () => {
-    expect(await inPod(greeting('nats.default.svc.cluster.local', 4222))).toBe('INFO {\n');
+    // kube-proxy learns of the endpoint a moment after the pod is ready; until then it refuses.
+    await until(
+      'the greeting of the service',
+      async () => (await inPod(greeting('nats.default.svc.cluster.local', 4222))) === 'INFO {\n',
+    );
     const look = (name: string) =>
       inPod(
         `require('node:dns').promises.lookup('${name}').then((a) => console.log(a.address), (e) => console.log(e.code))`,
