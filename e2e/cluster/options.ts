@@ -13,6 +13,8 @@ export interface UpOptions {
   readonly internet?: { readonly addresses: readonly string[]; readonly dns?: string };
   /** Addresses of nodes besides their own, from which mail is sent (198.51.100.x). */
   readonly sendingAddresses?: readonly SendingAddress[];
+  /** Addresses that no node has at first and any may take: they are on the nodes' shared segment (198.51.100.x). */
+  readonly movableAddresses?: readonly string[];
 }
 
 /** What a cluster was brought up with. */
@@ -20,6 +22,7 @@ export interface Shape {
   readonly nodes: number;
   readonly internet: { readonly addresses: readonly string[]; readonly dns: string };
   readonly sendingAddresses: readonly SendingAddress[];
+  readonly movableAddresses: readonly string[];
 }
 
 const DNS = '192.0.2.53';
@@ -34,7 +37,11 @@ export function shapeOf(options: UpOptions, maxNodes: number): Shape {
   const homeless = sendingAddresses.find(({ node }) => node < 1 || node > nodes);
   if (homeless) throw new RangeError(`${homeless.address} is for node ${homeless.node} of ${nodes}`);
   const addresses = options.internet?.addresses ?? [];
-  return { nodes, internet: { addresses, dns: options.internet?.dns ?? DNS }, sendingAddresses };
+  const movableAddresses = options.movableAddresses ?? [];
+  const both = sendingAddresses.find(({ address }) => movableAddresses.includes(address));
+  if (both) throw new RangeError(`${both.address} is of node ${both.node} and movable: it can only be one`);
+  const internet = { addresses, dns: options.internet?.dns ?? DNS };
+  return { nodes, internet, sendingAddresses, movableAddresses };
 }
 
 /** Whether a running cluster already is what is asked for; what is not mentioned may be as it is. Pure. */
@@ -43,7 +50,8 @@ export function satisfies(shape: Shape, options: UpOptions): boolean {
   return (
     shape.nodes === asked.nodes &&
     (!options.internet || same(shape.internet, asked.internet)) &&
-    (!options.sendingAddresses || same(shape.sendingAddresses, asked.sendingAddresses))
+    (!options.sendingAddresses || same(shape.sendingAddresses, asked.sendingAddresses)) &&
+    (!options.movableAddresses || same(shape.movableAddresses, asked.movableAddresses))
   );
 }
 

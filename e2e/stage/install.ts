@@ -1,6 +1,7 @@
 // The chart on the cluster, as the README says, with the small changes that a machine of two cores needs.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import type { Cluster } from '../cluster/index.ts';
 import { NATS_IMAGE, natsImage } from '../image/nats.ts';
 import { postfleetImage } from '../image/postfleet.ts';
@@ -73,11 +74,19 @@ export async function installChart(cluster: Cluster, options: InstallOptions): P
     await cluster.kubectl(['-n', NAMESPACE, 'rollout', 'status', workload, '--timeout=180s']);
 }
 
-/** Applies crds/samples and waits until every resource is Ready. */
-export async function applySamples(cluster: Cluster): Promise<void> {
+/**
+ * Applies crds/samples and waits until every resource is Ready.
+ * @param specs by kind, what is said differently
+ */
+export async function applySamples(
+  cluster: Cluster,
+  specs: Readonly<Record<string, object>> = {},
+): Promise<void> {
   const folder = join(ROOT, 'crds/samples');
-  const files = readdirSync(folder).flatMap((file) => ['-f', join(folder, file)]);
-  await cluster.kubectl(['-n', NAMESPACE, 'apply', ...files]);
+  const samples = readdirSync(folder).map((file) => parse(readFileSync(join(folder, file), 'utf8')));
+  const items = samples.map((one) => ({ ...one, spec: { ...one.spec, ...specs[one.kind] } }));
+  const list = { apiVersion: 'v1', kind: 'List', items };
+  await cluster.kubectl(['-n', NAMESPACE, 'apply', '-f', '-'], JSON.stringify(list));
   const kinds = ['ippool/demo', 'queuepolicy/demo', 'sendingpool/demo'];
   for (const one of kinds)
     await cluster.kubectl(['-n', NAMESPACE, 'wait', one, '--for=condition=Ready', '--timeout=180s']);

@@ -8,6 +8,7 @@ import type { HttpTarget } from '../sender/http.ts';
 import type { SmtpTarget } from '../sender/smtp.ts';
 import { applySamples, giveImages, ingressPorts, installChart, makeKey, NAMESPACE } from './install.ts';
 import { openInternet } from './internet.ts';
+import { type Homes, homesOf, onFirstNode } from './nodes.ts';
 
 export interface Stage {
   readonly cluster: Cluster;
@@ -23,6 +24,12 @@ export interface StageOptions {
   /** Another cluster beside the checkout's own. */
   readonly name?: string;
   readonly nodes?: number;
+  /** Where sending addresses are; those that are not named are on node 1. */
+  readonly homes?: Homes;
+  /** Everything of the chart runs on node 1, so that any other can be lost. */
+  readonly heartOnFirst?: boolean;
+  /** What the samples say differently, by kind: merged into their specs. */
+  readonly specs?: Readonly<Record<string, object>>;
   readonly profile: 'ha' | 'small';
   readonly onStep?: (step: string) => void;
 }
@@ -34,19 +41,21 @@ export async function raiseStage(options: StageOptions): Promise<Stage> {
   const cluster = openCluster(options.name);
   if (cluster.existing) throw new Error('the miniature internet needs the local cluster: unset CLUSTER');
   step('cluster');
-  const sendingAddresses = world.sendingAddresses.map(({ address }) => ({ address, node: 1 }));
-  await cluster.up({
-    nodes: options.nodes ?? 1,
-    internet: { addresses: addressesOf(world) },
-    sendingAddresses,
-  });
+  const nodes = options.nodes ?? 1;
+  const homes = homesOf(
+    world.sendingAddresses.map(({ address }) => address),
+    options.homes,
+  );
+  await cluster.up({ nodes, internet: { addresses: addressesOf(world) }, ...homes });
   const internet = await openInternet(cluster);
   step('images');
   const image = await giveImages(cluster);
   step('chart');
-  await installChart(cluster, { image, profile: options.profile, dnsServer: world.dns.address });
+  const install = () =>
+    installChart(cluster, { image, profile: options.profile, dnsServer: world.dns.address });
+  await (options.heartOnFirst ? onFirstNode(cluster, nodes, install) : install());
   step('samples');
-  await applySamples(cluster);
+  await applySamples(cluster, options.specs);
   const keys = await publishDkim(cluster, internet);
   step('key');
   const credential = await makeKey(cluster, 'acme');

@@ -71,6 +71,8 @@ function internetLines(at: Addresses, shape: Shape): string[] {
     ...shape.internet.addresses.map((address) => `addr add ${address}/32 dev world`),
     ...nodesOf(shape).map((n) => `route add ${podsOf(n)} via ${at.node(n)}`),
     ...shape.sendingAddresses.map(({ address, node }) => `route add ${address}/32 via ${at.node(node)}`),
+    // On the segment itself: whoever has the address answers for it.
+    ...shape.movableAddresses.map((address) => `route add ${address}/32 dev eth0`),
   ];
 }
 
