@@ -1,5 +1,7 @@
 #!/usr/local/bin/node
 import { Command } from 'commander';
+import { armFailpoints } from '../process/failpoint.ts';
+import { log } from '../process/log.ts';
 import { SettingsError } from '../process/settings.ts';
 import { heedTermination } from '../process/termination.ts';
 import { registerAccountCommands } from './account.ts';
@@ -20,6 +22,9 @@ registerSuppressionCommands(program);
 registerRoles(program);
 
 try {
+  const failpoints = armFailpoints(process.env);
+  if (failpoints.length > 0)
+    log.fatal({ failpoints }, 'FAILPOINTS ARE ARMED: this process ends itself on purpose');
   await program.parseAsync();
 } catch (error) {
   // People get the sentence; the stack is for defects of ours.

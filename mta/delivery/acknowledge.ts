@@ -1,6 +1,7 @@
 // Acknowledging to JetStream, with confirmation, until it is confirmed. What asks for it has made the parcel's copy or its
 // end durable, or (fast path) does so here when the confirmation does not come within a second: the next delivery
 // of the same hop id is then known to the spool and only acknowledged again.
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { Spool } from '../spool/port.ts';
 import type { Hand, Held } from './hand.ts';
@@ -38,11 +39,14 @@ export class Acknowledger {
   async finished(held: Held): Promise<void> {
     const finished = { kind: 'finished', hopId: held.hopId, at: this.#clock.now() } as const;
     if (await this.#confirm(held)) {
+      failpoint('delivery.confirmed');
       this.#spool.note([finished]);
       this.#forget(held);
       return;
     }
+    failpoint('delivery.unconfirmed');
     await this.#spool.commit([finished]);
+    failpoint('delivery.finished');
     this.#hand.release(held);
     void this.#untilConfirmed(held);
   }

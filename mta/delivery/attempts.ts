@@ -1,4 +1,5 @@
 // Runs attempts: as many as there is room for, in the scheduler's order, and only while results have a durable place.
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { HopId, Parcel, Recipient } from '../message/parcel.ts';
 import { CorruptRecordError } from '../spool/errors.ts';
@@ -171,7 +172,10 @@ export class Attempts {
     const { sender } = this.#parts;
     const addresses = open.map(({ recipient }) => recipient.address);
     const sticky = open.find(({ recipient }) => recipient.stickySource)?.recipient.stickySource ?? null;
+    const inHand = this.#parts.hand.get(task.hopId)?.parcel != null;
+    failpoint(inHand ? 'delivery.fast-attempt' : 'delivery.spool-attempt');
     const result = await sender.send(task, parcel, addresses, sticky);
+    failpoint(inHand ? 'delivery.fast-replied' : 'delivery.spool-replied');
     this.#note(task, result);
     const { host, provider, source } = result;
     return open.map(({ index, recipient }, position) => {

@@ -1,4 +1,5 @@
 // Asks ingress for the bounce of a recipient that ended without delivery. Confirmed before the recipient is final.
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import { BOUNCE_STREAM, bounceSubject, poolKey } from '../bus/names.ts';
 import {
@@ -61,6 +62,7 @@ export function bouncePublisher(publish: Publish, policy: () => Policy, log: Log
     const id = bounceId(request.parcelId, request.recipient, request.kind);
     try {
       await publish(bounceSubject(poolKey(header.pool)), encodeBounce(request), id, BOUNCE_STREAM);
+      failpoint('delivery.bounce-published');
       return true;
     } catch (error) {
       log.warn(

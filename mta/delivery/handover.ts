@@ -2,6 +2,7 @@
 // flight: the marker `moving` durable → publish under the id of this hand-over → confirmed → removed here. A crash or an
 // unknown outcome repeats the same id, for the marker freezes what it was made from. So a parcel that is marked
 // must be handed over even when the drain is cancelled: it may be stored at the other end already.
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import { mailStream, mailSubject, poolKey, TRANSFER_CLASS } from '../bus/names.ts';
 import { encodeParcel, type HopId, nextHopId, type Parcel, shardOf } from '../message/parcel.ts';
@@ -139,8 +140,11 @@ export class Handover {
       const next = onward(parcel.header, entries, spool.message(hopId), to);
       if (!parcel.moving) await spool.commit([{ kind: 'moving', hopId, to }]);
       marked = true;
+      failpoint('delivery.moving');
       await this.#publish(next, to);
+      failpoint('delivery.transferred');
       await spool.commit(entries.map(({ index }) => ({ kind: 'remove', hopId, index })));
+      failpoint('delivery.transfer-removed');
       this.#handedOver++;
       this.#parts.moved(entries.length);
       return false;

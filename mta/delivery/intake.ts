@@ -1,4 +1,5 @@
 // What happens to a parcel that was pulled. The decision is pure; `Intake` carries it out.
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import { decodeParcel, type Parcel, type Recipient } from '../message/parcel.ts';
 import type { Spool } from '../spool/port.ts';
@@ -93,6 +94,7 @@ export class Intake {
           message.nak(HELD_BACK_MS);
           return false;
         }
+        failpoint('delivery.pulled');
         if (passage === 'unconfirmed') this.#parts.possiblyRepeated(parcel.recipients.length);
         void this.#begin(hand.add(parcel.hopId, shard, message, parcel, clock.monotonic()), parcel);
         return true;

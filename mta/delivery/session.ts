@@ -2,6 +2,7 @@
 // (RFC 5321, PIPELINING, STARTTLS, SMTPUTF8); this says what each ending means for each recipient.
 import type { Writable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { failpoint } from '../../process/failpoint.ts';
 import { isAscii } from '../message/addresses.ts';
 import type { Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
@@ -252,7 +253,10 @@ export class Session {
             socket.cork();
             socket.write(piece);
             to.end();
-            setImmediate(() => socket.uncork());
+            setImmediate(() => {
+              socket.uncork();
+              failpoint('delivery.final-dot');
+            });
           } else if (socket.write(piece)) setImmediate(write, end);
           else socket.once('drain', () => write(end));
         };

@@ -1,6 +1,7 @@
 // Makes fates durable, in the order that lets a crash at any point cost nothing but work:
 //   bounce published and confirmed → the recipient's end or its new state durable → the giver's copy given up.
 // A parcel is in memory (pulled, fast path) or in the spool; the same fates are applied to either.
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { HopId, Parcel, ParcelHeader, Recipient } from '../message/parcel.ts';
 import type { Spool, SpoolChange } from '../spool/port.ts';
@@ -137,7 +138,9 @@ export class Settler {
 
   async #put(held: Held, parcel: Parcel): Promise<void> {
     try {
+      failpoint('delivery.spooling');
       await this.#spool.commit([{ kind: 'put', parcel }]);
+      failpoint('delivery.spooled');
     } catch (error) {
       this.#refused(error as Error);
       throw error;
@@ -151,6 +154,7 @@ export class Settler {
       return fate.counted ? [{ kind: 'update', hopId, index, recipient: fate.recipient }] : [];
     });
     if (changes.length) await this.#spool.commit(changes);
+    failpoint('delivery.recorded');
   }
 
   /** A bounce that cannot be published now makes its recipient wait for that. */

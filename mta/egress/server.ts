@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
+import { failpoint } from '../../process/failpoint.ts';
 import { peerIdentity } from '../../process/identity/peer.ts';
 import type { Log } from '../../process/log.ts';
 import { CONNECT_HEADERS, type FenceResponse } from '../bus/connect.ts';
@@ -60,6 +61,7 @@ async function tunnel(
   try {
     const wanted = parseConnect(request.url ?? '', request.headers);
     const established = await egress.connect(wanted, peerIdentity(socket), gone.signal);
+    failpoint('egress.granted');
     socket.off('close', left);
     if (head.length > 0) socket.unshift(head);
     if (!socket.destroyed) socket.write(granted(established));

@@ -1,4 +1,5 @@
 // The one way in, for SMTP and HTTP alike: domain → suppression → rewrite, convert → headers → DKIM → parcel → publish → answer.
+import { failpoint } from '../../process/failpoint.ts';
 import { mailStream, mailSubject, poolKey } from '../bus/names.ts';
 import type { DomainSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
 import { type Address, isAscii, parseAddress, parseDomain } from '../message/addresses.ts';
@@ -56,7 +57,9 @@ export async function accept(parts: AcceptParts, submission: Submission): Promis
   try {
     const prepared = await prepare(parts, submission);
     pool = prepared.parcel.pool;
+    failpoint('ingress.before-publish');
     const { duplicate } = await publishParcel(parts, prepared.parcel, prepared.shards);
+    failpoint('ingress.published');
     stop();
     countAccepted(prepared.parcel, duplicate);
     return { id: prepared.parcel.id, duplicate };

@@ -1,6 +1,7 @@
 // Makes and signs the bounces that delivery asks for. Acknowledged only when the notification is stored, under an id that
 // depends on the bounce alone: whatever is repeated gives one notification.
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { BOUNCE_CONSUMER, BOUNCE_STREAM } from '../bus/names.ts';
@@ -73,6 +74,7 @@ export class BounceMaker {
     }
     try {
       const result = await this.#bounce(request);
+      failpoint('ingress.bounce-published');
       await message.ackAck();
       bounces.inc({ result });
     } catch (error) {

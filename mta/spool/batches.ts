@@ -1,5 +1,6 @@
 // Group commit. Commits are decided when they come, against all that came before, and written one batch at a time: those that
 // come while a batch is being synced share the next one. When a batch fails, what was decided after it is decided again.
+import { failpoint } from '../../process/failpoint.ts';
 import { Draft, Overlay, type Write } from './overlay.ts';
 import type { Totals } from './record.ts';
 import type { Store } from './store.ts';
@@ -111,12 +112,14 @@ export class Batches {
     const last = batch.at(-1);
     if (!last) return true;
     try {
+      failpoint('spool.before-write');
       await this.#store.write(lastWrites(batch), last.totals);
     } catch (error) {
       this.#failed(batch, error as Error);
       this.#onEnd(error as Error);
       return this.#queue.some((job) => !job.canWait);
     }
+    failpoint('spool.written');
     this.#durable = last.totals;
     for (const { writes, turn } of batch) this.overlay.settle(writes, turn);
     this.#onEnd(null);

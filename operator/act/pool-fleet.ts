@@ -3,6 +3,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { assignmentKey, type PoolKey, poolKey, poolSnapshotKey } from '../../mta/bus/names.ts';
 import type { Assignment, PoolSnapshot } from '../../mta/bus/snapshot.ts';
+import { failpoint } from '../../process/failpoint.ts';
 import { nextAssignment } from '../decide/assign.ts';
 import { type DrainVerdict, decideDrain } from '../decide/drain.ts';
 import { shardsToLookAt } from '../decide/restart.ts';
@@ -202,7 +203,9 @@ class PoolPass {
       leaving !== null || next !== null || (world.assignment?.shards.some((s) => s.releasing) ?? false);
     if (next) {
       await markUsed(this.#deps, world, next);
+      failpoint('operator.before-assignment');
       await store.write(assignmentKey(this.#poolKey), next, stored.revision);
+      failpoint('operator.assignment-written');
     }
     tellDrain(this.#deps, this.#object, { world, drain, before: this.#before?.drain ?? null, next });
     if (!next && leaving?.remove) await this.#remove(store, world, leaving);

@@ -1,5 +1,7 @@
 // The last step of a drain (rule 5): everything is read again live, not from a cache, and written with preconditions.
+
 import type { Assignment } from '../../mta/bus/snapshot.ts';
+import { failpoint } from '../../process/failpoint.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
 import { removalRefusal } from '../decide/drain.ts';
 import type { Refusal } from '../decide/drain-checks.ts';
@@ -31,6 +33,7 @@ export async function removePod(
   if (refusal || !set) return refusal;
   // Before replicas: an operator that is killed between the two leaves a volume that its successor can judge.
   await markProvenEmpty(deps, live, [verdict.ordinal]);
+  failpoint('operator.proven-empty');
   const { namespace } = refOf(seen.pool);
   const { name, uid, resourceVersion } = set;
   await scaleStatefulSet(
@@ -38,6 +41,7 @@ export async function removePod(
     { namespace: namespace ?? '', name, uid, resourceVersion },
     set.replicas - 1,
   );
+  failpoint('operator.scaled');
   return null;
 }
 
