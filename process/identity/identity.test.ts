@@ -263,7 +263,7 @@ describe('ensureIdentity', () => {
   });
 
   it('says so when there is neither', async () => {
-    await expect(ensureIdentity(settings(), options())).rejects.toThrow('tls.crt');
+    await expect(ensureIdentity(settings(), options())).rejects.toThrow(/tls\.(crt|key)/);
   });
 
   it('waits for the operator with growing patience, not ready meanwhile', async () => {
