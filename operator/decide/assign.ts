@@ -180,9 +180,10 @@ class Placement {
     if (!releasing || !before?.releasing || reading?.kind !== 'statement' || isSettling(before)) return false;
     const { statement } = reading;
     if (statement.uid !== owner?.uid || statement.assignmentRevision !== this.#revision) return false;
-    const held = statement.held.find((h) => h.shard === shard);
+    // With nothing unacknowledged it may still hold the shard, because a fence is owed that its next owner would not ask for.
+    const holds = statement.held.some((h) => h.shard === shard);
     const cordoned = this.#cordoned.has(owner.uid);
-    return (held?.unacknowledged ?? 0) === 0 && (!cordoned || statement.unacknowledged === 0);
+    return !holds && (!cordoned || statement.unacknowledged === 0);
   }
 
   /** Its pod is expected back under the same name: a replacement that is not ready yet, or one still to be created. */
