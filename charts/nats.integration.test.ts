@@ -14,8 +14,12 @@ import {
   LEASE_BUCKET,
   mailStream,
   mailSubject,
+  memorySubject,
   poolKey,
 } from '../mta/bus/names.ts';
+import { encodeChunk, packId } from '../mta/delivery/memory/chunk.ts';
+import { readMemory } from '../mta/delivery/memory/reader.ts';
+import type { HopId } from '../mta/message/parcel.ts';
 import { type Authority, createAuthority } from '../operator/authority/authority.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../operator/nats/assets.ts';
 import type { Role } from '../process/identity/name.ts';
@@ -134,6 +138,16 @@ test('mail goes from ingress to delivery, transfers from delivery to delivery, b
   expect(await receiveOne(ingress, BOUNCE_STREAM, 'ingress')).toBe('bounce');
 });
 
+test('a delivery pod writes and reads the memory of a shard, and may follow nothing else', async () => {
+  const shard = memorySubject(POOL, 0);
+  await delivery.js.publish(shard, encodeChunk([packId('0f'.repeat(16) as HopId)]));
+  const ids = await readMemory(delivery, POOL, 0);
+  expect([ids.size, ids.has(packId('0f'.repeat(16) as HopId))]).toEqual([1, true]);
+  expect((await readMemory(delivery, POOL, 1)).size).toBe(0);
+  for (const stream of [mailStream(POOL, 0), BOUNCE_STREAM])
+    expect(await refused(delivery.nc, `$JS.API.CONSUMER.CREATE.${stream}.spy.mail.>`)).toBe(true);
+});
+
 test('the operator writes the fleet snapshot, and all read it and follow it', async () => {
   await (await operator.kv(FLEET_BUCKET)).put('pool.mail_demo', 'one');
   for (const bus of [ingress, delivery, egress]) {
@@ -160,6 +174,7 @@ test.each<readonly [Role, string]>([
   ['ingress', '$KV.leases.address.192.0.2.1'],
   ['ingress', `$JS.API.STREAM.MSG.GET.${mailStream(POOL, 0)}`],
   ['ingress', `$JS.API.CONSUMER.MSG.NEXT.${mailStream(POOL, 0)}.bulk`],
+  ['ingress', memorySubject(POOL, 0)],
   ['delivery', bulk],
   ['delivery', '$KV.leases.address.192.0.2.1'],
   ['delivery', '$JS.API.STREAM.PURGE.BOUNCES'],

@@ -16,6 +16,11 @@ export const mailSubject = (pool: PoolKey, shard: number, priorityClass: string)
 /** The class of transfers between pods: below every class of the pool. It is also the name of its durable consumer. */
 export const TRANSFER_CLASS = 'transfer';
 
+/** What the owners of a pool's shards have acknowledged within a day (mta/delivery/memory): one subject a shard. */
+export const memoryStream = (pool: PoolKey): string => `MEMORY_${pool}`;
+export const memorySubjects = (pool: PoolKey): string => `memory.${pool}.*`;
+export const memorySubject = (pool: PoolKey, shard: number): string => `memory.${pool}.${shard}`;
+
 /** Bounces to be made and signed by ingress: work queue, one durable consumer `ingress`, subject `bounce.<poolKey>`. */
 export const BOUNCE_STREAM = 'BOUNCES';
 export const BOUNCE_CONSUMER = 'ingress';

@@ -5,6 +5,7 @@ import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { Spool } from '../spool/port.ts';
 import type { Hand, Held } from './hand.ts';
+import type { Remembered } from './memory/memory.ts';
 import type { Clock } from './ports.ts';
 
 const CONFIRM_MS = 1000;
@@ -13,14 +14,23 @@ const RETRY_MS = 2000;
 export class Acknowledger {
   readonly #hand: Hand;
   readonly #spool: Spool;
+  readonly #memory: Pick<Remembered, 'remember'>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #released: () => void;
   #stopped = false;
 
-  constructor(hand: Hand, spool: Spool, clock: Clock, log: Log, released: () => void) {
+  constructor(
+    hand: Hand,
+    spool: Spool,
+    memory: Pick<Remembered, 'remember'>,
+    clock: Clock,
+    log: Log,
+    released: () => void,
+  ) {
     this.#hand = hand;
     this.#spool = spool;
+    this.#memory = memory;
     this.#clock = clock;
     this.#log = log;
     this.#released = released;
@@ -41,6 +51,7 @@ export class Acknowledger {
     if (await this.#confirm(held)) {
       failpoint('delivery.confirmed');
       this.#spool.note([finished]);
+      this.#memory.remember(held.shard, held.hopId);
       this.#forget(held);
       return;
     }
@@ -57,8 +68,13 @@ export class Acknowledger {
   }
 
   async #untilConfirmed(held: Held): Promise<void> {
-    while (!this.#stopped && !(await this.#confirm(held)))
+    while (!this.#stopped) {
+      if (await this.#confirm(held)) {
+        this.#memory.remember(held.shard, held.hopId);
+        break;
+      }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+    }
     this.#forget(held);
   }
 

@@ -21,6 +21,7 @@ import type { Passage } from './gate.ts';
 import { Hand, type Held } from './hand.ts';
 import { Handover } from './handover.ts';
 import { Intake } from './intake.ts';
+import type { Remembered } from './memory/memory.ts';
 import { DeliveryMetrics } from './metrics.ts';
 import { type Duties, dutiesOf } from './ownership.ts';
 import type { Clock, MailMessage, Policy, Publish, Sender, SuppressionLookup } from './ports.ts';
@@ -36,6 +37,7 @@ export interface EngineParts {
   /** SendingPool as namespace/name. */
   readonly pool: string;
   readonly spool: Spool;
+  readonly memory: Remembered;
   readonly fleet: Fleet;
   readonly sender: Sender;
   readonly publish: Publish;
@@ -101,7 +103,9 @@ export class Engine {
     this.budget = new Budget(MOST_PARCELS, () => this.hand.bytes >= MOST_BYTES || !this.#mayPull());
     this.metrics = new DeliveryMetrics(parts.pool, parts.registry);
     const tally = new Tally(parts.pool, this.metrics, clock);
-    this.#acknowledger = new Acknowledger(this.hand, spool, clock, log, () => this.budget.release(1));
+    this.#acknowledger = new Acknowledger(this.hand, spool, parts.memory, clock, log, () =>
+      this.budget.release(1),
+    );
     this.#suppression = new Suppression(parts.suppressed, log, (why) => this.#suppressionChanged(why));
     this.#settler = new Settler({
       hand: this.hand,
@@ -133,21 +137,26 @@ export class Engine {
       observe: tally.attempted,
       ended: () => this.#safely('feed', () => this.#refill()),
     });
+    const possiblyRepeated = (recipients: number) =>
+      this.metrics.possiblyRepeated.inc({ pool: parts.pool }, recipients);
     const pump = () => this.#safely('pump', () => this.#attempts.pump());
     this.#intake = new Intake({
       ...shared,
+      memory: parts.memory,
       scheduler,
       settler,
       busy,
       hand,
       acknowledger: this.#acknowledger,
       offered: pump,
-      possiblyRepeated: (recipients) => this.metrics.possiblyRepeated.inc({ pool: parts.pool }, recipients),
+      possiblyRepeated,
     });
     const knownSite = (domain: string) => this.#routes.knownSite(domain);
     this.#feed = new Feed({ ...shared, scheduler, settler, busy, hand, knownSite, pump });
     this.#handover = new Handover({
       spool,
+      clock,
+      possiblyRepeated,
       busy,
       publish,
       log,
@@ -311,7 +320,7 @@ export class Engine {
 
   /** Nothing is pulled that could neither be tried nor be written to the spool. */
   #mayPull(): boolean {
-    return this.#open() && this.#spoolFailure === null;
+    return this.#open() && this.#spoolFailure === null && this.#parts.memory.hasRoom;
   }
 
   /** The policy in force; the defaults before the first snapshot. */

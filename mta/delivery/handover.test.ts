@@ -1,7 +1,7 @@
 import { queuePolicySpec } from '../../resources/kinds.ts';
 import { type HopId, PARCEL_VERSION, type ParcelId, type Recipient } from '../message/parcel.ts';
 import { bounceDue } from './bounce.ts';
-import { destinationOf, onward } from './handover.ts';
+import { destinationOf, isForgotten, onward } from './handover.ts';
 import { rankSources } from './sources.ts';
 
 const recipient = (address: string): Recipient => ({
@@ -48,6 +48,18 @@ describe('hand-over', () => {
       message: Buffer.from('m'),
     });
   });
+});
+
+const DAY_MS = 24 * 3600_000;
+
+test.each([
+  ['just now', 5, 5, false],
+  ['a day ago', 5, 5 + DAY_MS, false],
+  ['more than a day ago: nobody may know it any more', 5, 6 + DAY_MS, true],
+  ['by an older release, which did not write when', undefined, 6 + DAY_MS, false],
+])('a hand-over that was marked %s', (_, at, now, forgotten) => {
+  const to = destinationOf(header, entries, header.hopId, 8);
+  expect(isForgotten(at === undefined ? to : { ...to, at }, now)).toBe(forgotten);
 });
 
 describe('source addresses', () => {

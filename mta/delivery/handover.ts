@@ -8,7 +8,8 @@ import { mailStream, mailSubject, poolKey, TRANSFER_CLASS } from '../bus/names.t
 import { encodeParcel, type HopId, nextHopId, type Parcel, shardOf } from '../message/parcel.ts';
 import type { HeldParcel, Spool, SpoolEntry } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
-import type { Publish } from './ports.ts';
+import { REMEMBERED_MS } from './memory/memory.ts';
+import type { Clock, Publish } from './ports.ts';
 
 export interface HandoverParts {
   readonly spool: Spool;
@@ -18,6 +19,9 @@ export interface HandoverParts {
   /** Shards of the pool, from its snapshot. */
   readonly shards: () => number;
   readonly moved: (recipients: number) => void;
+  readonly clock: Pick<Clock, 'now'>;
+  /** So many recipients were handed over that may have been handed over before, longer ago than anybody remembers. */
+  readonly possiblyRepeated: (recipients: number) => void;
 }
 
 type Destination = NonNullable<HeldParcel['moving']>;
@@ -36,6 +40,10 @@ export function destinationOf(
   const addresses = entries.map(({ recipient }) => recipient.address);
   return { hopId: nextHopId(hopId, addresses), shard: shardOf(header.id, shards) };
 }
+
+/** Whether the receiver may have had it and forgotten: the marker is older than any memory. Pure. */
+export const isForgotten = ({ at }: Destination, now: number): boolean =>
+  at !== undefined && now - at > REMEMBERED_MS;
 
 /** The parcel as the next pod gets it: everything that has happened to its recipients goes along. */
 export function onward(
@@ -130,13 +138,14 @@ export class Handover {
 
   /** Moves one parcel; true: it is marked and still here. */
   async #move(hopId: HopId): Promise<boolean> {
-    const { spool, busy, log, shards } = this.#parts;
+    const { spool, busy, log, shards, clock } = this.#parts;
     const parcel = spool.parcel(hopId);
     if (!parcel || (!parcel.moving && (!this.#all || busy.hasAny(hopId)))) return false;
     let marked = parcel.moving !== null;
     try {
       const entries = spool.entriesOf(hopId);
-      const to = parcel.moving ?? destinationOf(parcel.header, entries, hopId, shards());
+      const at = clock.now();
+      const to = parcel.moving ?? { ...destinationOf(parcel.header, entries, hopId, shards()), at };
       const next = onward(parcel.header, entries, spool.message(hopId), to);
       if (!parcel.moving) await spool.commit([{ kind: 'moving', hopId, to }]);
       marked = true;
@@ -145,6 +154,7 @@ export class Handover {
       failpoint('delivery.transferred');
       await spool.commit(entries.map(({ index }) => ({ kind: 'remove', hopId, index })));
       failpoint('delivery.transfer-removed');
+      if (isForgotten(to, at)) this.#parts.possiblyRepeated(entries.length);
       this.#handedOver++;
       this.#parts.moved(entries.length);
       return false;

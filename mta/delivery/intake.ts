@@ -7,6 +7,7 @@ import type { Acknowledger } from './acknowledge.ts';
 import type { Busy } from './busy.ts';
 import type { Passage } from './gate.ts';
 import type { Hand, Held } from './hand.ts';
+import type { Remembered } from './memory/memory.ts';
 import type { Clock, MailMessage, Route, Task } from './ports.ts';
 import { keptFate } from './results.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -50,6 +51,7 @@ export function fastDomain(recipients: readonly Recipient[], now: number): strin
 export interface IntakeParts {
   readonly hand: Hand;
   readonly spool: Spool;
+  readonly memory: Pick<Remembered, 'knows'>;
   readonly busy: Busy;
   readonly settler: Settler;
   readonly acknowledger: Acknowledger;
@@ -76,11 +78,11 @@ export class Intake {
 
   /** Takes in one delivery of one parcel. Never rejects; returns whether a budget slot is kept until `released`. */
   take(message: MailMessage, shard: number, passage: Passage = 'free'): boolean {
-    const { hand, spool, acknowledger, clock, busy } = this.#parts;
+    const { hand, acknowledger, clock, busy } = this.#parts;
     const parcel = this.#decode(message);
     if (!parcel) return false;
     const held = hand.get(parcel.hopId);
-    switch (arrivalOf(held !== undefined, spool.knows(parcel.hopId))) {
+    switch (arrivalOf(held !== undefined, this.#known(shard, parcel))) {
       case 'in hand':
         if (held) hand.again(held, message);
         return false;
@@ -99,6 +101,12 @@ export class Intake {
         void this.#begin(hand.add(parcel.hopId, shard, message, parcel, clock.monotonic()), parcel);
         return true;
     }
+  }
+
+  /** What this pod knows of it, or the owners of the shard before knew. */
+  #known(shard: number, { hopId }: Parcel): 'held' | 'finished' | null {
+    const { spool, memory } = this.#parts;
+    return spool.knows(hopId) ?? (memory.knows(shard, hopId) ? 'finished' : null);
   }
 
   async #begin(held: Held, parcel: Parcel): Promise<void> {

@@ -26,8 +26,13 @@ export interface MailMessage {
   nak(millis?: number): void;
 }
 
-/** Publishes with a message id; resolves when JetStream has stored it (or says it has), rejects when that is unknown. */
-export type Publish = (subject: string, data: Uint8Array, messageId: string, stream: string) => Promise<void>;
+/** Publishes with a message id (null: a repeat says the same anyway); resolves when JetStream has stored it (or says it has), rejects when that is unknown. */
+export type Publish = (
+  subject: string,
+  data: Uint8Array,
+  messageId: string | null,
+  stream: string,
+) => Promise<void>;
 
 /** Which of the (account, address) pairs are suppressed, in their order. Rejects when it cannot be known. */
 export type SuppressionLookup = (

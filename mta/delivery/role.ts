@@ -9,7 +9,7 @@ import type { PodIdentity } from '../../process/identity/ensure.ts';
 import type { Log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
-import { poolKey } from '../bus/names.ts';
+import { memoryStream, memorySubject, poolKey } from '../bus/names.ts';
 import { LEASE_MS, type Statement } from '../bus/snapshot.ts';
 import type { MxResult } from '../dns/mx.ts';
 import { openSpool } from '../spool/lmdb.ts';
@@ -20,8 +20,10 @@ import { fenceEverywhere } from './fence.ts';
 import type { FenceTimes } from './fence_decide.ts';
 import { Fleet } from './fleet.ts';
 import type { Fence } from './gate.ts';
+import { ShardMemory } from './memory/memory.ts';
+import { readMemory } from './memory/reader.ts';
 import { type SuppressionLookup, systemClock } from './ports.ts';
-import { publisher } from './publish.ts';
+import { publisher, trusted } from './publish.ts';
 import { EgressSender, type SenderParts } from './sender.ts';
 import { Shards } from './shards.ts';
 import { Tunnels } from './tunnel.ts';
@@ -78,8 +80,9 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       if (stale) refresh();
     },
   });
+  const memory = remembering(parts, () => state.bus);
   const engine: Engine = new Engine({
-    ...{ pod, uid, pool, spool, fleet, sender, log, lookupMx, suppressed },
+    ...{ pod, uid, pool, spool, memory, fleet, sender, log, lookupMx, suppressed },
     publish: publisher(() => state.bus),
     clock: systemClock,
     random: Math.random,
@@ -89,6 +92,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const shards = working(
     parts,
     engine,
+    memory,
     () => state.bus,
     fencing(parts, egressTls, () => state.bus, fleet),
   );
@@ -135,6 +139,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       end.abort();
       shards.stop();
       await engine.stop(graceMs);
+      await memory.stop(FLUSH_MS);
       fleet.saveNow();
       log.info({ left: spool.stats().entries }, 'delivery ends; the spool stays');
       await flushed(state.bus);
@@ -161,9 +166,28 @@ function sending(
   });
 }
 
-function working({ pool, log }: RoleParts, engine: Engine, bus: () => Bus | null, fence: Fence): Shards {
+function working(
+  { pool, log }: RoleParts,
+  engine: Engine,
+  memory: ShardMemory,
+  bus: () => Bus | null,
+  fence: Fence,
+): Shards {
   const { budget, hand, take, letGo, spoolHeld: spool } = engine;
-  return new Shards({ bus, poolKey: poolKey(pool), budget, hand, log, take, spool, letGo, fence });
+  return new Shards({ bus, poolKey: poolKey(pool), budget, hand, memory, log, take, spool, letGo, fence });
+}
+
+/** What this pod acknowledges is written for the next owner of a shard; what those before it acknowledged is read. */
+function remembering({ pool, log, readiness }: RoleParts, bus: () => Bus | null): ShardMemory {
+  const key = poolKey(pool);
+  const publish = publisher(bus);
+  return new ShardMemory({
+    write: (shard, chunk) => publish(memorySubject(key, shard), chunk, null, memoryStream(key)),
+    read: async (shard) => readMemory(trusted(bus()), key, shard),
+    monotonic: systemClock.monotonic,
+    log,
+    obstacle: (why) => readiness.set('memory', why),
+  });
 }
 
 /** Fences a former owner at the egress pods of the pool's addresses. */

@@ -1,11 +1,13 @@
 // The shards this pod works: begins and ends their pulls as the assignment says, and gives up what it is asked to.
 import type { JsMsg } from '@nats-io/jetstream';
+import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { mailStream, type PoolKey, TRANSFER_CLASS } from '../bus/names.ts';
 import type { Budget } from './budget.ts';
 import { type Fence, Gate, type Passage } from './gate.ts';
 import { type Hand, type Held, inTurn } from './hand.ts';
+import type { ShardMemory } from './memory/memory.ts';
 import { mailMessage } from './message.ts';
 import type { Duties, OwnedShard } from './ownership.ts';
 import type { MailMessage } from './ports.ts';
@@ -16,6 +18,7 @@ export interface ShardParts {
   readonly poolKey: PoolKey;
   readonly budget: Budget;
   readonly hand: Hand;
+  readonly memory: Pick<ShardMemory, 'load' | 'flush' | 'forget'>;
   readonly log: Log;
   readonly take: (message: MailMessage, shard: number, passage: Passage) => boolean;
   /** Writes a parcel in hand to the spool and acknowledges it; rejects when it cannot be written. */
@@ -83,19 +86,24 @@ export class Shards {
   }
 
   #begin(owned: OwnedShard, classes: readonly string[], key: string): void {
-    const { bus, budget, log, poolKey, take } = this.#parts;
-    const connected = bus();
-    if (!connected) return;
     const { shard, epoch } = owned;
     const stop = new AbortController();
     this.#worked.set(shard, { epoch, classes: key, stop });
-    const gate = this.#gateOf(owned);
+    void this.#pull(owned.shard, this.#gateOf(owned), classes, stop.signal);
+  }
+
+  /** What the owners before have acknowledged is known before anything is pulled: any mail may be a repeat of theirs. */
+  async #pull(shard: number, gate: Gate, classes: readonly string[], signal: AbortSignal): Promise<void> {
+    const { bus, budget, log, poolKey, memory, take } = this.#parts;
+    const connected = bus();
+    if (!connected || !(await memory.load(shard, signal))) return;
+    failpoint('delivery.taken-over');
     const stream = mailStream(poolKey, shard);
     for (const name of [...classes, TRANSFER_CLASS]) {
       const parts = { js: connected.js, budget, log, stream, consumer: name, priorityClass: name };
       const adopt = (message: JsMsg) => mailMessage(connected.nc, message);
       const admit = (message: MailMessage) => take(message, shard, gate.passage(message.deliveries));
-      void pull({ ...parts, adopt, take: admit }, stop.signal);
+      void pull({ ...parts, adopt, take: admit }, signal);
     }
   }
 
@@ -116,7 +124,8 @@ export class Shards {
 
   /**
    * Everything pulled of the shard goes to the spool and is acknowledged; attempts under way go on from there. A fence that is owed
-   * is settled before: the next owner is told that we state, and does not fence the one before us.
+   * is settled before: the next owner is told that we state, and does not fence the one before us. And what we acknowledged is durable
+   * before, for the next owner must know it.
    */
   async #giveUp(shard: number, epoch: number): Promise<void> {
     if (this.#givingUp.has(shard)) return;
@@ -133,9 +142,25 @@ export class Shards {
       await new Promise((resolve) => setTimeout(resolve, failed ? RETRY_MS : 20));
     }
     await this.#gates.get(shard)?.settled;
+    while (goesOn() && !(await this.#remembered(shard)))
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     if (!goesOn()) return;
+    this.#parts.memory.forget(shard);
     this.#givingUp.delete(shard);
     this.#gates.delete(shard);
+  }
+
+  async #remembered(shard: number): Promise<boolean> {
+    try {
+      await this.#parts.memory.flush(shard);
+      return true;
+    } catch (error) {
+      this.#parts.log.warn(
+        { shard, err: error },
+        'the memory of a shard cannot be written; it is not given up yet',
+      );
+      return false;
+    }
   }
 
   /** The shard is not to be given up any more: it is ours again (a cancelled drain), or was taken away meanwhile. */
@@ -150,7 +175,8 @@ export class Shards {
    * confirmation of its acknowledgement, for its copy or its end is durable here.
    */
   #drop(shard: number): void {
-    const { hand, letGo } = this.#parts;
+    const { hand, letGo, memory } = this.#parts;
+    memory.forget(shard);
     this.#gates.get(shard)?.abandon();
     this.#gates.delete(shard);
     for (const held of [...hand.values()]) {

@@ -61,6 +61,7 @@ class World {
     this.engine = new Engine({
       ...{ pod: 'a', uid: 'u', pool: 'mail/main', clock, log, registry: new Registry() },
       spool: this.#spool(),
+      memory: { remember: () => {}, knows: () => false, hasRoom: true },
       fleet: new Fleet(this.folder, log),
       sender: {
         send: (task, _, addresses) => this.#send(task, addresses.length),

@@ -13,8 +13,11 @@ export interface SpoolEntry {
 export interface HeldParcel {
   readonly header: Omit<ParcelHeader, 'recipients'>;
   readonly messageBytes: number;
-  /** Set durably before the first publish of a transfer: from then on its entries are frozen and only this hand-over may end them. */
-  readonly moving: { readonly hopId: HopId; readonly shard: number } | null;
+  /**
+   * Set durably before the first publish of a transfer: from then on its entries are frozen and only this hand-over may end them.
+   * `at`: when, in ms since the epoch; absent in markers of an older release.
+   */
+  readonly moving: { readonly hopId: HopId; readonly shard: number; readonly at?: number } | null;
 }
 
 /** A change; the changes of one `commit` become durable together or not at all. */

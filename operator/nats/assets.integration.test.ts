@@ -1,6 +1,13 @@
 import { type Nats, startNats } from '../../e2e/rig/servers.ts';
 import { type Bus, connectBus } from '../../mta/bus/client.ts';
-import { BOUNCE_STREAM, bounceSubject, mailStream, mailSubject, poolKey } from '../../mta/bus/names.ts';
+import {
+  BOUNCE_STREAM,
+  bounceSubject,
+  mailStream,
+  mailSubject,
+  memoryStream,
+  poolKey,
+} from '../../mta/bus/names.ts';
 import { ensureFleetAssets, ensurePoolAssets } from './assets.ts';
 import { closeStreams, deleteStreams, readStreams } from './backlog.ts';
 import { FleetStore } from './fleet-store.ts';
@@ -83,6 +90,7 @@ test('a closed stream takes no late publish, is delivered to its end, and only t
   const message = await (await bus.js.consumers.get(mailStream(pool, 1), 'bulk')).next({ expires: 5000 });
   expect(await message?.ackAck()).toBe(true);
   await deleteStreams(manager, pool, 3);
+  await expect(manager.streams.info(memoryStream(pool))).rejects.toThrow('stream not found');
   await expect(manager.streams.info(mailStream(pool, 1))).rejects.toThrow('stream not found');
 });
 

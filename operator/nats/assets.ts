@@ -10,6 +10,7 @@ import {
   type ConsumerWish,
   mailConsumerWishes,
   mailStreamWish,
+  memoryStreamWish,
   type StreamProfile,
   type StreamWish,
 } from './configs.ts';
@@ -68,7 +69,7 @@ export async function ensureConsumer(
   return differs ? manager.consumers.update(stream, wish.durable_name, settings) : found;
 }
 
-/** The streams and consumers of a pool: shards 0 … `shards` − 1, each with a consumer per class and one for transfers. */
+/** The streams and consumers of a pool: its memory, and shards 0 … `shards` − 1, each with a consumer per class and one for transfers. */
 export async function ensurePoolAssets(
   manager: JetStreamManager,
   pool: PoolKey,
@@ -77,6 +78,7 @@ export async function ensurePoolAssets(
   profile: StreamProfile,
 ): Promise<void> {
   // One after the other: in a cluster each creation is a vote of the meta leader.
+  await ensureStream(manager, memoryStreamWish(pool, profile));
   for (let shard = 0; shard < shards; shard++) {
     const wish = mailStreamWish(pool, shard, profile);
     await ensureStream(manager, wish);

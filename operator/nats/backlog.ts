@@ -1,6 +1,13 @@
 // What waits in a pool's streams, and closing and removing them at the end of a pool.
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import { BOUNCE_STREAM, bounceSubject, mailStream, mailSubjects, type PoolKey } from '../../mta/bus/names.ts';
+import {
+  BOUNCE_STREAM,
+  bounceSubject,
+  mailStream,
+  mailSubjects,
+  memoryStream,
+  type PoolKey,
+} from '../../mta/bus/names.ts';
 import { orMissing } from './assets.ts';
 
 export interface StreamsView {
@@ -51,11 +58,12 @@ export async function reopenStreams(manager: JetStreamManager, pool: PoolKey, sh
   }
 }
 
-/** Deletes the streams of a pool that are closed and empty; throws when one is not. */
+/** Deletes the streams of a pool that are closed and empty, and its memory; throws when one is not. */
 export async function deleteStreams(manager: JetStreamManager, pool: PoolKey, shards: number): Promise<void> {
   for (const { config, state } of await shardStreams(manager, pool, shards)) {
     if (state.messages > 0 || config.subjects[0] !== closedSubject(config.name))
       throw new Error(`stream ${config.name} is open or holds ${state.messages} parcels`);
     await manager.streams.delete(config.name);
   }
+  await orMissing(manager.streams.delete(memoryStream(pool)));
 }

@@ -6,6 +6,8 @@ import {
   mailStream,
   mailSubject,
   mailSubjects,
+  memoryStream,
+  memorySubjects,
   type PoolKey,
   TRANSFER_CLASS,
 } from '../../mta/bus/names.ts';
@@ -44,6 +46,25 @@ export const mailStreamWish = (pool: PoolKey, shard: number, profile: StreamProf
 
 export const bounceStreamWish = (profile: StreamProfile): StreamWish =>
   workQueue(BOUNCE_STREAM, ['bounce.*'], profile);
+
+/**
+ * What a pool's shards have had acknowledged within a day; 16 bytes a parcel, so a shard's worth of space is enough for 380 a second in
+ * 512 MiB. Beyond it the oldest are forgotten first: it only makes repeats be recognised, so it never refuses.
+ */
+export const memoryStreamWish = (pool: PoolKey, profile: StreamProfile): StreamWish => ({
+  name: memoryStream(pool),
+  subjects: [memorySubjects(pool)],
+  retention: 'limits',
+  storage: 'file',
+  num_replicas: profile.replicas,
+  discard: 'old',
+  max_bytes: profile.shardMaxBytes,
+  max_age: 24 * 3600 * SECOND,
+  duplicate_window: 120 * SECOND,
+  deny_delete: true,
+  deny_purge: true,
+  allow_direct: false,
+});
 
 /** One durable consumer; `max_deliver: -1` because an exhausted message would stay in a work queue unseen. */
 function durable(name: string, filter?: string): ConsumerWish {

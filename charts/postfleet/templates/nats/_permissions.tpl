@@ -29,7 +29,9 @@
   permissions: {
     publish: {
       allow: [
-        "mail.*.*.transfer", "bounce.*"
+        "mail.*.*.transfer", "bounce.*", "memory.*.*"
+        # A consumer of its own only of what it remembers.
+        "$JS.API.CONSUMER.CREATE.*.*.memory.>"
         "$JS.API.INFO", "$JS.API.CONSUMER.INFO.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>"
         {{ include "postfleet.nats.readBucket" "fleet" }}
         {{ include "postfleet.nats.readBucket" "leases" }}
