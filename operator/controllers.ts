@@ -13,7 +13,7 @@ import { LABELS } from './desired/names.ts';
 import { Controller, type Reconcile } from './runtime/controller.ts';
 import type { AnyObject, Key } from './runtime/objects.ts';
 import type { Reflector } from './runtime/reflector.ts';
-import { isWish, type Watches } from './watches.ts';
+import { changesPlacement, isWish, type Watches } from './watches.ts';
 
 type Wakers = Pick<Deps, 'wakeReport' | 'wakeFleet'>;
 
@@ -52,6 +52,8 @@ export function makeControllers(
   ipPools.owns(watches.ipPools);
   for (const children of [watches.deployments, watches.egressPods])
     ipPools.watches(children, ofLabel(LABELS.ipPool));
+  // A pod that is ready may be given an address.
+  ipPoolFleet.watches(watches.egressPods, ofLabel(LABELS.ipPool));
   domains.owns(watches.sendingDomains);
   policies.owns(watches.queuePolicies);
   // References: who names whom is looked up anew, so all that may name it are asked.
@@ -70,6 +72,9 @@ export function makeControllers(
   onWish(watches.ipPools, allPools, allIPPools, allDomains);
   onWish(watches.queuePolicies, allPools);
   onWish(watches.sendingDomains, allDomains, () => sweep.enqueue('domains'));
+  watches.nodes?.subscribe((change) => {
+    if (changesPlacement(change)) allIPPools();
+  });
   // An IPPool that is gone has a snapshot to remove.
   watches.ipPools.subscribe(({ key, after }) => after ?? ipPoolFleet.enqueue(key));
   return [pools, poolFleet, ipPools, ipPoolFleet, domains, policies, sweep, labels];

@@ -16,11 +16,12 @@ import {
 import { openKey } from '../mta/bus/seal.ts';
 import type { Assignment, DomainSnapshot, IPPoolSnapshot, PoolSnapshot } from '../mta/bus/snapshot.ts';
 import { Readiness } from '../process/health.ts';
-import { API_VERSION, type SendingPoolStatus } from '../resources/kinds.ts';
+import { API_VERSION, type IPPoolStatus, type SendingPoolStatus } from '../resources/kinds.ts';
 import { Applier } from './act/apply.ts';
 import type { EventNote } from './act/deps.ts';
 import { noFindings } from './act/findings.ts';
 import { makeControllers } from './controllers.ts';
+import { egressName } from './desired/names.ts';
 import { installation } from './desired/samples.ts';
 import { linkNats, type NatsLink } from './nats/link.ts';
 import { orAbsent } from './observe/pool-world.ts';
@@ -175,7 +176,7 @@ test('resources become workloads, streams, snapshot and an assignment, and say t
     expect(shares?.toSorted()).toEqual([2, 3, 3]);
   });
   const { items } = await api.list(TYPES.deployments, { namespace: installation.egressNamespace });
-  expect(items.map(({ metadata }) => metadata.name)).toEqual(['main-egress']);
+  expect(items.map(({ metadata }) => metadata.name)).toEqual([egressName('main', 'node-a')]);
   const { metadata } = await api.get(TYPES.namespaces, { name: NAMESPACE });
   expect(metadata.labels?.['postfleet.io/holds-mail']).toBe('true');
 }, 60_000);
@@ -306,6 +307,56 @@ test('deleting with deletionPolicy Drain waits for streams and spools, then leav
   expect(await stored(poolSnapshotKey(POOL))).toBeNull();
   await expect((await state.bus.manager()).streams.info(mailStream(POOL, 3))).rejects.toThrow('not found');
   expect((await api.list(TYPES.persistentVolumeClaims, { namespace: NAMESPACE })).items).toHaveLength(3);
+}, 90_000);
+
+test('an address goes where it is placed; its pods follow, and the status says what is wrong', async () => {
+  const address = (last: number, more: object = {}) => ({
+    ...{ address: `192.0.2.${last}`, ehlo: `m${last}.example.org` },
+    ...more,
+  });
+  const deployments = async () =>
+    (await api.list(TYPES.deployments, { namespace: installation.egressNamespace })).items
+      .map(({ metadata }) => metadata.name)
+      .filter((name) => name.startsWith('placed-'));
+  const addresses = [
+    address(11, { node: 'node-a' }),
+    address(12, { node: 'node-z' }),
+    address(13, { movable: true }),
+  ];
+  const placement = { interface: 'eth0', maxAddressesPerNode: 2 };
+  await apply('IPPool', 'placed', { addresses, placement });
+  await eventually('the placement', async () => {
+    const { status } = await api.get(KINDS.IPPool, named('placed'));
+    const said = (status as IPPoolStatus | undefined)?.addresses.map(({ node, reason }) => [node, reason]);
+    expect(said).toEqual([
+      ['node-a', 'WaitingForHolder'],
+      [undefined, 'NodeNotFound'],
+      ['node-a', 'WaitingForHolder'],
+    ]);
+    expect(await stored<IPPoolSnapshot>(ipPoolSnapshotKey(NAMESPACE, 'placed'))).toMatchObject({
+      placement: { '192.0.2.11': ['node-a'], '192.0.2.12': [], '192.0.2.13': ['node-a'] },
+      bringUp: { interface: 'eth0' },
+    });
+  });
+  expect(await deployments()).toEqual([egressName('placed', 'node-a')]);
+  // A node comes whose annotation says that it has the address that nobody had.
+  const metadata = { name: 'node-z', annotations: { 'postfleet.io/addresses': '192.0.2.12' } };
+  await api.create(TYPES.nodes, { metadata });
+  const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+  await api.patchStatus(TYPES.nodes, metadata, { kind: 'merge', body: { status: ready } });
+  await eventually('the pods to follow', async () => {
+    expect((await deployments()).toSorted()).toEqual(
+      [egressName('placed', 'node-a'), egressName('placed', 'node-z')].toSorted(),
+    );
+    const snapshot = await stored<IPPoolSnapshot>(ipPoolSnapshotKey(NAMESPACE, 'placed'));
+    expect(snapshot?.placement).toEqual({
+      ...{ '192.0.2.11': ['node-a'], '192.0.2.12': ['node-z'] },
+      '192.0.2.13': [expect.any(String), expect.any(String)],
+    });
+  });
+  await api.delete(TYPES.nodes, { name: 'node-z' });
+  await api.delete(KINDS.IPPool, named('placed'));
+  await eventually('its end', async () => expect(await deployments()).toEqual([]));
 }, 90_000);
 
 test('an IPPool that nothing uses goes with its egress pods; a domain takes its snapshot along', async () => {

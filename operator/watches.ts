@@ -1,8 +1,9 @@
 // What the operator watches: its own namespace, the egress namespace, and nodes where it may.
-import { DELIVERY_LABELS, EGRESS_LABELS, selectorText } from './desired/names.ts';
+import { DELIVERY_LABELS, EGRESS_LABELS, NODE_ADDRESSES_ANNOTATION, selectorText } from './desired/names.ts';
 import type { Installation } from './desired/settings.ts';
 import type { Caches } from './observe/caches.ts';
 import { KINDS } from './observe/types.ts';
+import { nodeView } from './observe/views.ts';
 import { ApiError } from './runtime/errors.ts';
 import { type AnyObject, type ResourceType, TYPES } from './runtime/objects.ts';
 import { type Change, Reflector } from './runtime/reflector.ts';
@@ -65,6 +66,19 @@ export const cachesOf = (watches: Watches): Caches => ({
   egressPods: watches.egressPods.cache,
   nodes: watches.nodes?.cache ?? null,
 });
+
+/** Whether a node has changed in a way that can move addresses; its heartbeat does not. */
+export function changesPlacement({ before, after }: Change<AnyObject>): boolean {
+  const view = (node: AnyObject | undefined) =>
+    node &&
+    JSON.stringify([
+      nodeView(node),
+      node.metadata.labels,
+      node.metadata.annotations?.[NODE_ADDRESSES_ANNOTATION],
+      (node.spec as { unschedulable?: boolean } | undefined)?.unschedulable,
+    ]);
+  return view(before) !== view(after);
+}
 
 /** Whether a change is of what people want, and not only of the status that we write ourselves. */
 export function isWish({ before, after }: Change<AnyObject>): boolean {

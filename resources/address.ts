@@ -26,3 +26,9 @@ export function isSourceAddress(text: string): boolean {
   if (!isIPv6(text) || !/^[0-9a-f:]+$/.test(text) || text.startsWith('::ffff:')) return false;
   return new URL(`http://[${text}]`).hostname === `[${text}]` && !NOT_UNICAST.check(text, 'ipv6');
 }
+
+/** An IPv4 or IPv6 network in CIDR notation. */
+export function isNetwork(text: string): boolean {
+  const [, address = '', bits = ''] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(text) ?? [];
+  return (isIPv4(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
+}

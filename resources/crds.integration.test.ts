@@ -216,6 +216,30 @@ const bad: readonly Bad[] = [
     says: ['spec.addresses', 'only once', '192.0.2.2'],
   },
   {
+    what: 'a movable address of a node',
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1', { movable: true, node: 'a' })] },
+    says: ['spec.addresses', 'belongs to no node', '192.0.2.1'],
+  },
+  {
+    what: 'a segment that is none',
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1')], placement: { segment: '192.0.2.0/33' } },
+    says: ['placement.segment', '192.0.2.0/33'],
+  },
+  {
+    what: "an interface without the host's network",
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1')], placement: { interface: 'eth0', hostNetwork: false } },
+    says: ['placement', "host's network"],
+  },
+  {
+    what: 'no address per node',
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1')], placement: { maxAddressesPerNode: 0 } },
+    says: ['placement.maxAddressesPerNode', '1'],
+  },
+  {
     what: 'a warm-up without day 1',
     kind: 'IPPool',
     spec: warmup([2, 100]),

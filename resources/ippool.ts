@@ -1,6 +1,6 @@
 // IPPool: source addresses, which outlive every pod, and their warm-up.
 import { z } from 'zod';
-import { isSourceAddress } from './address.ts';
+import { isNetwork, isSourceAddress } from './address.ts';
 import { commonStatus, hostname, stringMap } from './fields.ts';
 import { each, type Rule, unique } from './rule.ts';
 
@@ -30,7 +30,24 @@ const shape = z.object({
           .max(45)
           .optional()
           .describe('The local address to bind when it differs (1:1 NAT).'),
-        movable: z.boolean().default(false).describe('Whether any node of the placement can have it.'),
+        movable: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Whether any node of the placement can have it: with `placement.interface` or `placement.segment` its egress pod brings it up itself.',
+          ),
+        node: z
+          .string()
+          .max(253)
+          .regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/)
+          .optional()
+          .describe(
+            'The node that has it. Without it: nodes annotated `postfleet.io/addresses`, or else whichever has it on an interface.',
+          ),
+        state: z
+          .enum(['Active', 'Draining'])
+          .default('Active')
+          .describe('Draining: no new connections; open ones end, and then it is free (status `Drained`).'),
         weight: z.int().min(0).max(1000).default(100).describe('Its share of the mail; 0 drains it.'),
       }),
     )
@@ -66,6 +83,25 @@ const shape = z.object({
         .boolean()
         .default(true)
         .describe("Egress needs the host's network to bind its addresses."),
+      maxAddressesPerNode: z
+        .int()
+        .min(1)
+        .max(256)
+        .optional()
+        .describe('How many addresses of this pool one node can hold; absent: any number.'),
+      interface: z
+        .string()
+        .max(15)
+        .regex(/^[A-Za-z0-9._-]+$/)
+        .optional()
+        .describe(
+          'Interface of the nodes on which egress brings up movable addresses. Its pods then have NET_ADMIN and NET_RAW.',
+        ),
+      segment: z
+        .string()
+        .max(43)
+        .optional()
+        .describe('The same, by a network (CIDR): the interface that has an address of it.'),
     })
     .prefault({}),
 });
@@ -107,6 +143,30 @@ export const ipPoolRules: readonly Rule<Spec>[] = [
     show: (item) => item.bindAddress ?? '',
   }),
   unique('addresses', 'address', 'an address may stand in an IPPool only once', (spec) => spec.addresses),
+  each({
+    list: 'addresses',
+    message: 'a movable address belongs to no node: take out node, or movable',
+    cel: '!has(a.node) || !a.movable',
+    found: '.address',
+    items: (spec) => spec.addresses,
+    holds: (item) => item.node === undefined || !item.movable,
+    show: (item) => item.address,
+  }),
+  {
+    fieldPath: '.placement.segment',
+    message: 'placement.segment must be a network such as 198.51.100.0/24 or 2001:db8::/64',
+    rule: '!has(self.placement.segment) || isCIDR(self.placement.segment)',
+    found: ['%s', 'self.placement.segment'],
+    fault: ({ placement: { segment } }) => (segment === undefined || isNetwork(segment) ? null : segment),
+  },
+  {
+    fieldPath: '.placement',
+    message: "placement.interface and placement.segment are of the node: they need the host's network",
+    rule: 'self.placement.hostNetwork || (!has(self.placement.interface) && !has(self.placement.segment))',
+    found: ['hostNetwork: %s', "self.placement.hostNetwork ? 'true' : 'false'"],
+    fault: ({ placement: p }) =>
+      p.hostNetwork || (p.interface === undefined && p.segment === undefined) ? null : 'hostNetwork: false',
+  },
   schedules(
     'a warm-up schedule must say what day 1 may send',
     `${STEPS}.exists(a, a.day == 1)`,
@@ -133,13 +193,21 @@ export const ipPoolStatus = z.object({
       z.object({
         address: z.string(),
         holder: z.string().optional().describe('The egress pod that holds it.'),
-        node: z.string().optional(),
-        state: z.enum(['Held', 'Unplaced']),
+        node: z.string().optional().describe('The node of its holder, or the one it is to go to.'),
+        state: z.enum(['Held', 'Unplaced', 'Draining', 'Drained', 'Unfit']),
+        reason: z.string().optional().describe('Why it is not simply held (docs/operations.md).'),
+        message: z.string().optional(),
       }),
     )
     .default([]),
   held: z.string().optional().describe('Held addresses of all, as "3/4".'),
 });
+
+/** Whether egress brings up movable addresses itself, and so needs the rights to. */
+export function bringsUp({ addresses, placement }: Spec): boolean {
+  const where = placement.interface ?? placement.segment;
+  return where !== undefined && addresses.some(({ movable }) => movable);
+}
 
 export type IPPoolSpec = z.infer<typeof ipPoolSpec>;
 export type IPPoolStatus = z.infer<typeof ipPoolStatus>;

@@ -22,9 +22,19 @@ export interface PoolSnapshot extends Snapshot {
   readonly intakeClosed: boolean;
 }
 
+type AddressSpec = IPPoolSpec['addresses'][number];
+
 /** Key `ippool.<namespace>_<name>`: watched by its egress pods and by the delivery pods that send through it. */
 export interface IPPoolSnapshot extends Snapshot {
-  readonly addresses: IPPoolSpec['addresses'];
+  /** Operators before wrote no state. */
+  readonly addresses: readonly (Omit<AddressSpec, 'state'> & Partial<Pick<AddressSpec, 'state'>>)[];
+  /**
+   * By address, the nodes whose egress pod may hold it, the one that should first; the others stand by. An address that is not
+   * named may be held wherever the machine has it, and so may all of them in a snapshot without placement.
+   */
+  readonly placement?: Readonly<Record<string, readonly string[]>>;
+  /** Where egress brings up movable addresses; absent: it does not. */
+  readonly bringUp?: { readonly interface?: string | undefined; readonly segment?: string | undefined };
 }
 
 /** Key `domain.<domain>`: read by ingress on demand. Private keys are sealed (see seal.ts) and only ingress can open them. */
@@ -133,6 +143,25 @@ export interface AddressLease {
   /** Raised at every change of holder. */
   readonly epoch: number;
   readonly renewals: number;
-  /** The holder has given it up and has no connection open; anyone may take it at once. Absent: it is held. */
+  /** The holder has given it up; anyone may take it at once. Absent: it is held. */
   readonly released?: true;
+  /**
+   * Only with `released`: the address is still on an interface of the holder's node, where a successor may take it at once. Anywhere else
+   * it is as good as held until the lease has run out, for by then the kernel has taken it down.
+   */
+  readonly stays?: true;
+  /** It is about to be given up: no connections are granted, the open ones end. */
+  readonly leaving?: true;
+  /** It is held, and taken out for a while: it cannot bind or connect, as this says. */
+  readonly unfit?: string;
+  /** How many connections its holder has established: what others compare themselves with. */
+  readonly connected?: number;
+  /** Holders before, which have given it up and whose last connections are still ending. Whoever fences must ask them too. */
+  readonly lingering?: readonly Lingering[];
+}
+
+export interface Lingering {
+  readonly holder: AddressLease['holder'];
+  /** Open connections by provider: the limits count them. */
+  readonly open: Readonly<Record<string, number>>;
 }

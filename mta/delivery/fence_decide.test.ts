@@ -59,6 +59,17 @@ test('a holder that renews and never answers is waited for as long as a connecti
   expect(judged(seen, 780_000)).toEqual({ waiting: [], unconfirmed: ['192.0.2.1'] });
 });
 
+test('one that handed over and whose connections still end must confirm too', () => {
+  const former = lease({ uid: 'e0' }).holder;
+  const seen = watched([read(true, { lingering: [{ holder: former, open: { google: 1 } }] })]);
+  expect(judged(seen, 0).waiting).toEqual(['e0', 'e1']);
+  expect(judged(seen, 0, ['e1']).waiting).toEqual(['e0']);
+  expect(judged(seen, 20_000, ['e1']).waiting).toEqual(['e0']);
+  expect(judged(seen, 0, ['e0', 'e1']).waiting).toEqual([]);
+  const free = watched([read(true, { released: true, lingering: [{ holder: former, open: {} }] })]);
+  expect(judged(free, 0).waiting).toEqual(['e0']);
+});
+
 test('a holder of several addresses confirms for all of them', () => {
   const seen = watched([
     read(true),

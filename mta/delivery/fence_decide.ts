@@ -60,6 +60,12 @@ export function decideFence(
   const waiting = new Map<string, AddressLease['holder']>();
   const unconfirmed: string[] = [];
   for (const [address, { lease, movable, sinceMs }] of seen) {
+    // What a holder handed over is still its own to close, and has no lease to run out.
+    for (const { holder } of lease.lingering ?? []) {
+      if (confirmed.has(holder.uid)) continue;
+      if (nowMs - startedMs >= times.connectionMs) unconfirmed.push(address);
+      else waiting.set(holder.uid, holder);
+    }
     if (lease.released || confirmed.has(lease.holder.uid)) continue;
     const ranOut = nowMs - sinceMs >= times.leaseMs;
     if (ranOut && movable) continue;

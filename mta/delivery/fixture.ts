@@ -382,7 +382,7 @@ export async function startFixture(): Promise<Fixture> {
     resolve: async (host) => [host],
     readiness: new Readiness(),
     clock: monotonicClock,
-    times: { leaseMs: 3000, renewMs: 400, marginMs: 400, pollMs: 50 },
+    times: { leaseMs: 3000, renewMs: 400, marginMs: 400, pollMs: 50, standbyMs: 300 },
     connectTimeoutMs: 3000,
     idleMs: 60_000,
     halfClosedMs: 5000,

@@ -21,7 +21,7 @@ export function rankSources(
   const ranked: { readonly source: Source; readonly rank: number }[] = [];
   for (const { address, weight } of addresses) {
     const lease = leases.get(address);
-    if (!lease || lease.released) continue;
+    if (!lease || lease.released || lease.leaving || lease.unfit) continue;
     // Exponential spacing with the weight as rate: the order is that of weighted draws without replacement.
     const rank =
       address === sticky ? -1 : weight > 0 ? -Math.log(1 - random()) / weight : Number.POSITIVE_INFINITY;

@@ -45,6 +45,14 @@ export class Connections {
     return [...this.#open.keys()].filter(which).length;
   }
 
+  /** Open ones of an address, by provider. */
+  byProvider(address: string): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const one of this.#open.keys())
+      if (one.address === address) counts[one.provider] = (counts[one.provider] ?? 0) + 1;
+    return counts;
+  }
+
   /** Closes those that match and resolves with their number when they are gone. */
   async close(which: (owner: Owner) => boolean, why: string): Promise<number> {
     const matching = [...this.#open].filter(([owner]) => which(owner));

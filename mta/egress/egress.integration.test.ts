@@ -16,7 +16,7 @@ import { monotonicClock } from './keeper.ts';
 import { type Role, startRole } from './role.ts';
 
 const [FIRST, SECOND] = ['127.0.0.21', '127.0.0.22'];
-const TIMES = { leaseMs: 1500, renewMs: 200, marginMs: 200, pollMs: 50 };
+const TIMES = { leaseMs: 1500, renewMs: 200, marginMs: 200, pollMs: 50, standbyMs: 300 };
 const base = { version: 1, namespace: 'mail', uid: 'u1', generation: 1 } as const;
 const pod = (uid: string, more: Partial<Identity> = {}): Identity => ({
   ...{ namespace: 'mail', role: 'delivery', pool: 'main', pod: `main-delivery-${uid}`, uid },
@@ -255,12 +255,11 @@ test('a certificate of another authority does not get in', async () => {
   await expect(once(request, 'response')).rejects.toThrow();
 });
 
-test('an address this machine does not have is not held, not leased, and readiness says so', async () => {
+test('an address this machine does not have is not held and not leased; another machine may have it', async () => {
   const role = await start('e2', 'mail/away');
-  await until('the obstacle', () => role.readiness.obstacles[0]?.includes('does not have'));
-  expect(role.readiness.obstacles).toEqual([
-    'addresses: 198.51.100.77 this machine does not have the address',
-  ]);
+  await until('the reason', () => role.keepers.unheld[0]?.includes('does not have'));
+  expect(role.keepers.unheld).toEqual(['198.51.100.77: this machine does not have the address']);
+  await until('its readiness', () => role.readiness.obstacles.length === 0);
   expect(await (await bus.kv(LEASE_BUCKET)).get(leaseKey('198.51.100.77'))).toBeNull();
 });
 
@@ -358,21 +357,68 @@ test('large transfers: bytes arrive whole, and a slow reader slows the sender', 
 });
 
 describe('changes of holder', () => {
-  test('a second pod on the same addresses waits, and follows one epoch on when the first leaves', async () => {
+  test('a second pod waits beside the first, follows within a moment of its end, and counts what the first still has open', async () => {
     const { port, sockets } = await sink((socket) => socket.on('end', () => socket.end()).resume());
     const first = await holding('e1');
     const { epoch } = await lease(FIRST);
     const second = await start('e2');
+    await until('the second to be ready beside it', () => second.readiness.obstacles.length === 0);
     const open = await connect(first, `mx.test:${port}`, pod('p1'));
     const closing = first.close(5000);
     await until('no more grants', () => !first.keepers.grants(FIRST));
     expect((await connect(first, `mx.test:${port}`, pod('p1'))).status).toBe(421);
-    expect([second.keepers.grants(FIRST), sockets[0]?.destroyed]).toEqual([false, false]);
+    await until('the follower', () => second.keepers.grants(FIRST));
+    expect(await lease(FIRST)).toMatchObject({
+      epoch: epoch + 1,
+      holder: { uid: 'uid-e2' },
+      lingering: [{ holder: { uid: 'uid-e1' }, open: { 'mx.test': 1 } }],
+    });
+    expect(sockets[0]?.destroyed).toBe(false);
+    expect((await connect(second, `mx.test:${port}`, pod('p2'))).status).toBe(200);
+    expect((await connect(second, `mx.test:${port}`, pod('p3'))).status).toBe(429);
     open.socket.end('QUIT\r\n');
     open.socket.resume();
     await closing;
+    expect(await lease(FIRST)).not.toHaveProperty('lingering');
+    await until('the slot of the first', () => second.egress.slots.open(`${FIRST} mx.test`) === 1);
+  });
+
+  test('a fence reaches what lingers at a holder that has handed over', async () => {
+    const { port } = await sink();
+    const first = await holding('e1');
+    const second = await start('e2');
+    const open = await connect(first, `mx.test:${port}`, pod('old'));
+    open.socket.resume();
+    const closing = first.close(20_000);
     await until('the follower', () => second.keepers.grants(FIRST));
-    expect(await lease(FIRST)).toMatchObject({ epoch: epoch + 1, holder: { uid: 'uid-e2' } });
+    const request = { pool: 'mail/main', shard: 0, epoch: 2, uid: 'old' };
+    expect(await fence(first, pod('p2'), request)).toEqual({ status: 200, body: { closed: 1 } });
+    await closing;
+  });
+
+  test('an address that drains: no new connections, open ones end, then it is free; set back, it is held again', async () => {
+    const { port } = await sink((socket) => socket.on('end', () => socket.end()).resume());
+    const role = await holding('e1');
+    const kv = await bus.kv(FLEET_BUCKET);
+    const snapshot = (await kv.get('ippool.mail_ips'))?.json<{ addresses: object[] }>();
+    const drain = (state: string) => {
+      const [one, ...others] = snapshot?.addresses ?? [];
+      return kv.put(
+        'ippool.mail_ips',
+        JSON.stringify({ ...snapshot, addresses: [{ ...one, state }, ...others] }),
+      );
+    };
+    const open = await connect(role, `mx.test:${port}`, pod('p1'));
+    await drain('Draining');
+    await until('no more grants', () => !role.keepers.grants(FIRST));
+    expect((await connect(role, `mx.test:${port}`, pod('p1'))).status).toBe(421);
+    await until('the word of it', async () => (await lease(FIRST)).leaving === true);
+    expect([(await lease(FIRST)).released, role.keepers.grants(SECOND)]).toEqual([undefined, true]);
+    open.socket.end('QUIT\r\n');
+    open.socket.resume();
+    await until('the release', async () => (await lease(FIRST)).released === true);
+    await drain('Active');
+    await until('its return', () => role.keepers.grants(FIRST));
   });
 
   test('a holder whose NATS is gone closes its connections before the next one grants', async () => {

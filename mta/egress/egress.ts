@@ -4,6 +4,7 @@ import type { Identity } from '../../process/identity/name.ts';
 import type { Log } from '../../process/log.ts';
 import { AFTER_GRANT_MS } from '../bus/connect.ts';
 import { poolKey } from '../bus/names.ts';
+import type { Lingering } from '../bus/snapshot.ts';
 import { type Connection, Connections, type Owner } from './connections.ts';
 import { decideConnect, type Grant, type Picture } from './decide.ts';
 import { type DialOptions, dial } from './dial.ts';
@@ -45,6 +46,10 @@ export class Egress {
   readonly connections: Connections;
   readonly #options: EgressOptions;
 
+  readonly #connected = new Map<string, number>();
+  /** What former holders of an address still have open, by slot, as it is counted here. */
+  readonly #inherited = new Map<string, Map<string, number>>();
+
   constructor(options: EgressOptions) {
     this.#options = options;
     this.fleet = new Fleet(options.ipPool);
@@ -73,6 +78,7 @@ export class Egress {
         { ...this.#options, signal: AbortSignal.any([connection.signal, gone]) },
       );
       done();
+      this.#connected.set(request.source, this.connected(request.source) + 1);
       return {
         grant,
         peer: remote.remoteAddress ?? '',
@@ -86,6 +92,25 @@ export class Egress {
       connection.ended();
       throw error instanceof Refused ? this.#refused(error, request, provider) : error;
     }
+  }
+
+  /** Connections established from the address so far. */
+  connected(address: string): number {
+    return this.#connected.get(address) ?? 0;
+  }
+
+  /** Counts what holders of the address before have open, so that together no more are than the limit says. */
+  inherit(address: string, lingering: readonly Lingering[]): void {
+    const now = new Map<string, number>();
+    for (const { open } of lingering)
+      for (const [provider, count] of Object.entries(open)) {
+        const key = slotKey({ address, provider });
+        now.set(key, (now.get(key) ?? 0) + count);
+      }
+    const before = this.#inherited.get(address) ?? new Map<string, number>();
+    for (const key of new Set([...before.keys(), ...now.keys()]))
+      this.slots.occupy(key, (now.get(key) ?? 0) - (before.get(key) ?? 0));
+    this.#inherited.set(address, now);
   }
 
   #limits(grant: Grant): TunnelLimits {
@@ -156,4 +181,5 @@ export class Egress {
   }
 }
 
-const slotKey = ({ address, provider }: Owner): string => `${address} ${provider}`;
+const slotKey = ({ address, provider }: Pick<Owner, 'address' | 'provider'>): string =>
+  `${address} ${provider}`;

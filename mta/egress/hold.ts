@@ -2,7 +2,9 @@
 // machines. The observer counts the lease from when it *saw* the last renewal, the holder from when it *sent* it, so a
 // holder that can no longer renew has stopped (and closed its connections) before anyone may follow it. An address that only
 // one node can have needs no such end: while NATS is away its holder goes on, and a lock on the node keeps a second process out.
-import { type AddressLease, LEASE_MS } from '../bus/snapshot.ts';
+//
+// Of the pods that may hold an address one is meant to (rank 0), the others stand by and give it a head start.
+import { type AddressLease, LEASE_MS, type Lingering } from '../bus/snapshot.ts';
 
 export interface LeaseTimes {
   /** From the last renewal seen to when the address may be taken. */
@@ -12,15 +14,30 @@ export interface LeaseTimes {
   readonly marginMs: number;
   /** How often a waiting pod looks. */
   readonly pollMs: number;
+  /** How much longer than the one before a pod that stands by waits. */
+  readonly standbyMs: number;
 }
-export const LEASE_TIMES: LeaseTimes = { leaseMs: LEASE_MS, renewMs: 3_000, marginMs: 1_000, pollMs: 1_000 };
+export const LEASE_TIMES: LeaseTimes = {
+  leaseMs: LEASE_MS,
+  renewMs: 3_000,
+  marginMs: 1_000,
+  pollMs: 1_000,
+  standbyMs: 2_000,
+};
+
+export interface Claimant {
+  readonly uid: string;
+  readonly node: string;
+  /** 0: it is meant to hold the address; n: it stands by, the n-th. */
+  readonly rank: number;
+}
 
 /** The record as an observer sees it. */
 export interface Seen {
   readonly record: AddressLease | null;
   /** 0 when the key has never been written. */
   readonly revision: number;
-  /** Monotonic time since which this revision has stood unchanged and was watched without a gap. */
+  /** Monotonic time since which its holder has left it unchanged and it was watched without a gap. */
   readonly sinceMs: number;
 }
 
@@ -28,15 +45,49 @@ export type Step =
   | { readonly step: 'take'; readonly epoch: number }
   | { readonly step: 'wait'; readonly forMs: number; readonly why: string };
 
-export function decideTake(seen: Seen, uid: string, nowMs: number, times: LeaseTimes): Step {
+export function decideTake(seen: Seen, claimant: Claimant, nowMs: number, times: LeaseTimes): Step {
   const { record } = seen;
-  if (!record) return { step: 'take', epoch: 1 };
-  const next = { step: 'take', epoch: record.epoch + 1 } as const;
+  const next = { step: 'take', epoch: (record?.epoch ?? 0) + 1 } as const;
   // This pod's own, from a process before this one: a container starts only when its predecessor has ended.
-  if (record.released || record.holder.uid === uid) return next;
-  const left = seen.sinceMs + times.leaseMs - nowMs;
+  if (record?.holder.uid === claimant.uid) return next;
+  const free = !record || (record.released && (!record.stays || record.holder.node === claimant.node));
+  const left = seen.sinceMs + (free ? 0 : times.leaseMs) + claimant.rank * times.standbyMs - nowMs;
   if (left <= 0) return next;
-  return { step: 'wait', forMs: Math.min(left, times.pollMs), why: `held by ${record.holder.pod}` };
+  return { step: 'wait', forMs: Math.min(left, times.pollMs), why: whyWait(record, claimant) };
+}
+
+function whyWait(record: AddressLease | null, { rank }: Claimant): string {
+  if (record && !record.released) return `held by ${record.holder.pod}`;
+  return rank > 0 ? 'another node is to take it first' : `its connections from ${record?.holder.node} end`;
+}
+
+/** What a holder says beside the lease itself. */
+export interface Said {
+  readonly leaving: boolean;
+  readonly unfit: string | null;
+  readonly connected: number;
+}
+
+/** The next record of a holder. `lingering`: those before it that it still knows of. */
+export function renewal(record: AddressLease, said: Said, lingering: readonly Lingering[]): AddressLease {
+  const { version, address, ipPool, holder, epoch, renewals } = record;
+  return {
+    ...{ version, address, ipPool, holder, epoch, renewals: renewals + 1, connected: said.connected },
+    ...(said.leaving && { leaving: true }),
+    ...(said.unfit !== null && { unfit: said.unfit }),
+    ...(lingering.length > 0 && { lingering }),
+  };
+}
+
+/** The last record of a holder. `open`: its connections, which go on although it is free. */
+export function givenUp(record: AddressLease, open: Lingering['open'], stays: boolean): AddressLease {
+  const { version, address, ipPool, holder, epoch, renewals, lingering = [] } = record;
+  const all = Object.keys(open).length > 0 ? [...lingering, { holder, open }] : lingering;
+  return {
+    ...{ version, address, ipPool, holder, epoch, renewals, released: true },
+    ...(stays && { stays: true }),
+    ...(all.length > 0 && { lingering: all }),
+  };
 }
 
 /** What is seen after a successful read: the clock starts anew when the record changed or a read before this one failed. */
@@ -45,8 +96,13 @@ export function observe(
   read: { readonly record: AddressLease | null; readonly revision: number },
   nowMs: number,
 ): Seen {
-  return { ...read, sinceMs: before?.revision === read.revision ? before.sinceMs : nowMs };
+  const same = before !== null && sign(before.record) === sign(read.record);
+  return { ...read, sinceMs: same ? before.sinceMs : nowMs };
 }
+
+/** What only its holder changes: those that linger write into the record as well, and that is no renewal. */
+const sign = (record: AddressLease | null): string =>
+  record ? `${record.holder.uid} ${record.epoch} ${record.renewals} ${record.released ?? false}` : '';
 
 /** When a holder must have stopped, by its own monotonic clock; Infinity for an address that cannot move. */
 export function holdEndsAt(confirmedSentMs: number, movable: boolean, times: LeaseTimes): number {

@@ -13,6 +13,8 @@ const record = (uid: string, epoch: number, more: Partial<AddressLease> = {}): A
   ...more,
 });
 
+const claimant = (rank = 0, node = 'node-a') => ({ uid: 'a', node, rank });
+
 describe('when an address may be taken', () => {
   const seen = (lease: AddressLease | null, sinceMs = 0) => ({ record: lease, revision: 3, sinceMs });
   test.each([
@@ -23,13 +25,45 @@ describe('when an address may be taken', () => {
     ['almost over', seen(record('b', 4)), 9999, { step: 'wait', forMs: 1, why: 'held by pod-b' }],
     ['over', seen(record('b', 4)), 10_000, { step: 'take', epoch: 5 }],
   ])('%s', (_what, state, now, step) => {
-    expect(decideTake(state, 'a', now, LEASE_TIMES)).toEqual(step);
+    expect(decideTake(state, claimant(), now, LEASE_TIMES)).toEqual(step);
+  });
+
+  const stays = { released: true, stays: true } as const;
+  test.each([
+    ['a pod that stands by gives the other a head start', null, 1, 1999, 'another node is to take it first'],
+    ['and then takes it', null, 1, 2000, null],
+    ['after a release too', record('b', 4, { released: true }), 1, 1999, 'another node is to take it first'],
+    ['after the lease', record('b', 4), 1, 11_999, 'held by pod-b'],
+    ['the second longer', record('b', 4), 2, 13_999, 'held by pod-b'],
+    [
+      'up on another node: as good as held',
+      record('b', 4, stays),
+      0,
+      9999,
+      'its connections from node-b end',
+    ],
+    ['and free when the kernel has taken it down', record('b', 4, stays), 0, 10_000, null],
+  ])('%s', (_what, state, rank, now, why) => {
+    const step = decideTake(seen(state), claimant(rank), now, LEASE_TIMES);
+    expect(step.step === 'wait' ? step.why : null).toBe(why);
+  });
+
+  test('up on the same node: at once', () => {
+    const state = seen(record('b', 4, stays));
+    expect(decideTake(state, claimant(0, 'node-b'), 0, LEASE_TIMES)).toEqual({ step: 'take', epoch: 5 });
+  });
+
+  test('what one that lingers writes is no renewal', () => {
+    const lingering = [{ holder: holder('z'), open: { google: 1 } }];
+    const first = observe(null, { record: record('b', 4, { lingering }), revision: 3 }, 100);
+    expect(observe(first, { record: record('b', 4), revision: 4 }, 900).sinceMs).toBe(100);
   });
 
   test('a renewal starts the wait anew, a look without change does not', () => {
     const first = observe(null, { record: record('b', 4), revision: 3 }, 100);
     expect(observe(first, { record: record('b', 4), revision: 3 }, 900).sinceMs).toBe(100);
-    expect(observe(first, { record: record('b', 4), revision: 4 }, 900).sinceMs).toBe(900);
+    const renewed = record('b', 4, { renewals: 1 });
+    expect(observe(first, { record: renewed, revision: 4 }, 900).sinceMs).toBe(900);
   });
 });
 
@@ -90,10 +124,19 @@ interface Machine {
   nats: boolean;
   answers: boolean;
   has: boolean;
+  rank: number;
+  open: Record<string, number>;
+  /** Why it cannot be brought up. */
+  failure: string | null;
+  readonly raised: (number | 'lowered')[];
 }
 
 function machine(uid: string, kv: Kv, clock: Clock, movable = true): Machine {
-  const own = { nats: true, answers: true, has: true, changes: [] as (number | null)[] };
+  const own = {
+    ...{ nats: true, answers: true, has: true, rank: 0, open: {}, failure: null as string | null },
+    changes: [] as (number | null)[],
+    raised: [] as (number | 'lowered')[],
+  };
   const keeper = new Keeper({
     address: '198.51.100.10',
     ipPool: 'mail/ips',
@@ -104,7 +147,18 @@ function machine(uid: string, kv: Kv, clock: Clock, movable = true): Machine {
       () => own.answers,
     ),
     lock: { acquire: async () => true, release: async () => {} },
-    onMachine: () => own.has,
+    broughtUp: movable,
+    rank: () => own.rank,
+    presence: {
+      obstacle: () => (own.has ? null : 'this machine does not have the address'),
+      raise: async (ms) => {
+        if (own.failure) throw new Error(own.failure);
+        own.raised.push(ms);
+      },
+      lower: async () => void own.raised.push('lowered'),
+    },
+    open: () => own.open,
+    connected: () => 0,
     times: LEASE_TIMES,
     clock,
     onChange: (one) => own.changes.push(one.epoch),
@@ -207,4 +261,97 @@ test('an address the machine does not have is never taken', async () => {
   expect(c.keeper.epoch).toBeNull();
   expect(kv.writes.some((write) => write.startsWith('c'))).toBe(false);
   expect(b.keeper.epoch).toBeNull();
+});
+
+describe('an address that is brought up', () => {
+  test('is up for as long as the lease, is taken down when it ends, and never before it is held', async () => {
+    const { time, a } = two();
+    await time.pass(50);
+    expect(a.raised).toEqual([9000]);
+    await time.pass(3000);
+    expect(a.raised).toEqual([9000, 9000]);
+    a.nats = false;
+    await time.pass(10_000);
+    expect(a.raised.at(-1)).toBe('lowered');
+    expect(a.keeper.epoch).toBeNull();
+  });
+
+  test('that cannot be brought up is left to others for a while', async () => {
+    const { time, a, b } = two();
+    a.failure = 'no such interface';
+    b.rank = 1;
+    b.keeper.start();
+    await time.pass(5000);
+    expect([a.keeper.epoch, b.keeper.epoch]).toEqual([null, 2]);
+    expect(a.keeper.obstacle).toBe('it cannot be brought up: no such interface');
+    expect(a.keeper.isWell).toBe(false);
+  });
+});
+
+describe('a hand-over', () => {
+  const handedOver = async (movable: boolean) => {
+    const all = two(movable);
+    const { time, a, b } = all;
+    await time.pass(50);
+    b.keeper.start();
+    await time.pass(5000);
+    a.open = { google: 2 };
+    const over = new AbortController();
+    let ended = false;
+    void a.keeper.handOver(over.signal).then(() => {
+      ended = true;
+    });
+    await time.pass(1050);
+    return { ...all, over, ended: () => ended };
+  };
+
+  test('frees the address at once; the successor knows what is still open, and when it is gone', async () => {
+    const { time, kv, a, b, ended } = await handedOver(false);
+    expect([a.keeper.epoch, b.keeper.epoch]).toEqual([null, 2]);
+    expect(b.keeper.lingering).toEqual([{ holder: holder('a'), open: { google: 2 } }]);
+    a.open = { google: 1 };
+    await time.pass(6000);
+    expect(b.keeper.lingering).toEqual([{ holder: holder('a'), open: { google: 1 } }]);
+    expect(ended()).toBe(false);
+    a.open = {};
+    await time.pass(6000);
+    expect(b.keeper.lingering).toEqual([]);
+    expect(kv.record).not.toHaveProperty('lingering');
+    expect(ended()).toBe(true);
+    expect(b.changes).toEqual([2]);
+  });
+
+  test('of an address that is up leaves it up, and only a pod of that node may follow before the lease has run out', async () => {
+    const { time, kv, a, b } = await handedOver(true);
+    expect(kv.record).toMatchObject({ released: true, stays: true });
+    expect(a.raised).not.toContain('lowered');
+    await time.pass(7000);
+    expect(b.keeper.epoch).toBeNull();
+    await time.pass(3000);
+    expect(b.keeper.epoch).toBe(2);
+  });
+
+  test('is forgotten when it was cut off, after the time a connection can live', async () => {
+    const { time, b, over } = await handedOver(false);
+    over.abort();
+    await time.pass(600_000);
+    expect(b.keeper.lingering).toHaveLength(1);
+    await time.pass(200_000);
+    expect(b.keeper.lingering).toEqual([]);
+  });
+});
+
+test('what a holder says of the address reaches the lease at once', async () => {
+  const { time, kv, a } = two();
+  await time.pass(50);
+  a.keeper.setUnfit('cannot be bound');
+  await time.pass(50);
+  expect(kv.record).toMatchObject({ unfit: 'cannot be bound' });
+  a.keeper.setUnfit(null);
+  a.keeper.leave();
+  await time.pass(50);
+  expect(kv.record).toMatchObject({ leaving: true });
+  expect(kv.record).not.toHaveProperty('unfit');
+  await time.pass(30_000);
+  expect(a.changes).toEqual([1]);
 });

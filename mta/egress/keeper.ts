@@ -1,7 +1,10 @@
-// Keeps one address: waits for its lease, takes it, renews it, loses it, releases it. Decisions are in hold.ts.
-import type { AddressLease } from '../bus/snapshot.ts';
-import { decideTake, holdEndsAt, type LeaseTimes, observe, type Seen } from './hold.ts';
+// Keeps one address: waits for its lease, takes it, brings it up, renews it, loses it, gives it up. Decisions are in hold.ts.
+import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
+import type { AddressLease, Lingering } from '../bus/snapshot.ts';
+import { decideTake, givenUp, holdEndsAt, type LeaseTimes, observe, renewal, type Seen } from './hold.ts';
+import { sayUntilGone } from './linger.ts';
 import type { NodeLock } from './node_lock.ts';
+import type { Presence } from './presence.ts';
 
 /** The lease record of one address. Both calls reject while NATS is away. */
 export interface LeaseStore {
@@ -29,15 +32,24 @@ export const monotonicClock: Clock = {
 export interface KeeperOptions {
   readonly address: string;
   readonly ipPool: string;
+  /** Its hold ends with its lease, so that another node may follow. */
   readonly movable: boolean;
+  /** Egress brings it up itself, and takes it down. */
+  readonly broughtUp: boolean;
   readonly holder: AddressLease['holder'];
+  /** 0: this pod is meant to hold it; more: it stands by. Asked at each look. */
+  readonly rank: () => number;
   readonly store: LeaseStore;
   readonly lock: NodeLock;
-  readonly onMachine: () => boolean;
+  readonly presence: Presence;
   readonly times: LeaseTimes;
   readonly clock: Clock;
+  /** Open connections by provider. */
+  readonly open: () => Lingering['open'];
+  /** Connections established so far. */
+  readonly connected: () => number;
   /** Told at once when the hold begins or ends; on an end every connection of the address must be closed. */
-  readonly onChange: (keeper: Keeper) => void;
+  readonly onChange: (keeper: Keeper, end: 'closed' | 'handed over') => void;
 }
 
 interface Held {
@@ -49,13 +61,20 @@ interface Held {
 
 /** How soon a holder tries again when a renewal failed. */
 const RENEW_RETRY_MS = 500;
+/** How long a pod that could not bring an address up leaves it to others. */
+const RAISE_RETRY_MS = 15_000;
 
 export class Keeper {
   readonly options: KeeperOptions;
   #held: Held | null = null;
   #seen: Seen | null = null;
+  #heldSinceMs = 0;
   #why = 'not tried yet';
+  #isWell = false;
   #stopped = false;
+  #leaving = false;
+  #unfit: string | null = null;
+  #notBeforeMs = 0;
   #cancelEnd = () => {};
   #cancelStep = () => {};
   #running: Promise<void> = Promise.resolve();
@@ -74,29 +93,77 @@ export class Keeper {
     return this.#held ? null : this.#why;
   }
 
+  /** Nothing is wrong with this pod: another one has the address, or is to take it, or this machine is not its home. */
+  get isWell(): boolean {
+    return this.#held !== null || this.#isWell;
+  }
+
+  /** Holders before this one whose last connections are still ending. */
+  get lingering(): readonly Lingering[] {
+    return this.#held?.record.lingering ?? [];
+  }
+
   start(): void {
     this.#running = this.#turn();
   }
 
+  /** Says in the lease that it is about to be given up. It is kept until then. */
+  leave(): void {
+    this.#leaving = true;
+    this.#now();
+  }
+
+  /** Says in the lease whether the address is of use. */
+  setUnfit(why: string | null): void {
+    if (this.#unfit === why) return;
+    this.#unfit = why;
+    this.#now();
+  }
+
+  #now(): void {
+    this.#cancelStep();
+    if (!this.#stopped) this.#running = this.#running.then(() => (this.#stopped ? undefined : this.#turn()));
+  }
+
   /** Stops keeping it and, if it is held, states that it is free. Its connections must be closed before. Never rejects. */
   async release(): Promise<void> {
+    await this.#stop();
+    await this.#giveUp('released');
+  }
+
+  /**
+   * Stops keeping it and states that it is free, while its open connections go on; resolves when the last of them has ended, or
+   * `signal` aborts. An address that was brought up is left to a successor on this node. Never rejects.
+   */
+  async handOver(signal: AbortSignal): Promise<void> {
+    await this.#stop();
+    const held = this.#held;
+    const { store, open, clock, holder, broughtUp } = this.options;
+    await this.#lose('handed over', 'handed over');
+    if (!held) return;
+    const free = givenUp(held.record, open(), broughtUp);
+    await store.write(free, held.revision).catch(() => {}); // then it ends by itself, in `leaseMs`
+    if (free.lingering?.some((one) => one.holder.uid === holder.uid))
+      await sayUntilGone(store, holder.uid, open, clock, signal);
+  }
+
+  async #stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelStep();
     await this.#running;
-    await this.#giveUp('released');
   }
 
   async #giveUp(why: string): Promise<void> {
     const held = this.#held;
     await this.#lose(why);
     if (!held) return;
-    const released = { ...held.record, released: true } as const;
-    await this.options.store.write(released, held.revision).catch(() => {}); // then it ends by itself, in `leaseMs`
+    await this.options.store.write(givenUp(held.record, {}, false), held.revision).catch(() => {});
   }
 
   async #turn(): Promise<void> {
     const forMs = await this.step();
     if (this.#stopped) return;
+    this.#cancelStep();
     this.#cancelStep = this.options.clock.after(forMs, () => {
       this.#running = this.#turn();
     });
@@ -104,30 +171,37 @@ export class Keeper {
 
   /** One look at the lease; resolves with the ms until the next. */
   async step(): Promise<number> {
-    const { times } = this.options;
-    if (!this.options.onMachine()) {
-      await this.#giveUp('this machine does not have the address');
+    const { times, presence } = this.options;
+    const obstacle = presence.obstacle();
+    if (obstacle) {
+      this.#isWell = true;
+      await this.#giveUp(obstacle);
       return times.renewMs;
     }
     return this.#held ? this.#renew(this.#held) : this.#tryTake();
   }
 
   async #tryTake(): Promise<number> {
-    const { lock, times, clock } = this.options;
-    if (!(await lock.acquire().catch(() => false))) {
-      this.#why = 'another process of this node has it';
-      return times.pollMs;
-    }
+    const { lock, times, clock, rank, holder } = this.options;
     const seen = await this.#look();
-    if (!seen) return times.pollMs;
-    const step = decideTake(seen, this.options.holder.uid, clock.now(), times);
+    if (!seen || clock.now() < this.#notBeforeMs) return times.pollMs;
+    const step = decideTake(seen, { ...holder, rank: rank() }, clock.now(), times);
+    this.#isWell = step.step === 'wait';
     if (step.step === 'wait') {
       this.#why = step.why;
       return step.forMs;
     }
-    const { address, ipPool, holder } = this.options;
+    if (!(await lock.acquire().catch(() => false))) {
+      this.#why = 'another process of this node has it';
+      this.#isWell = true;
+      return times.pollMs;
+    }
+    const { address, ipPool } = this.options;
+    const { lingering } = seen.record ?? {};
     const record: AddressLease = { version: 1, address, ipPool, holder, epoch: step.epoch, renewals: 0 };
-    return this.#write(record, seen.revision);
+    const forMs = await this.#write({ ...record, ...(lingering && { lingering }) }, seen.revision);
+    if (!this.#held) await lock.release();
+    return forMs;
   }
 
   async #look(): Promise<Seen | null> {
@@ -136,13 +210,17 @@ export class Keeper {
       this.#seen = observe(this.#seen, read, this.options.clock.now());
     } catch (error) {
       this.#seen = null; // what was not watched without a gap does not count
+      this.#isWell = false;
       this.#why = `leases cannot be read: ${(error as Error).message}`;
     }
     return this.#seen;
   }
 
   #renew(held: Held): Promise<number> {
-    return this.#write({ ...held.record, renewals: held.record.renewals + 1 }, held.revision);
+    const said = { leaving: this.#leaving, unfit: this.#unfit, connected: this.options.connected() };
+    // No connection is older; one that was killed before it could say that it is gone is forgotten then.
+    const over = this.options.clock.now() - this.#heldSinceMs > LONGEST_CONNECTION_MS;
+    return this.#write(renewal(held.record, said, over ? [] : this.lingering), held.revision);
   }
 
   async #write(record: AddressLease, revision: number): Promise<number> {
@@ -153,7 +231,7 @@ export class Keeper {
       // A hold that ended while the renewal was under way has ended: it is taken anew, under the next epoch.
       if (record.renewals > 0 && !this.#held) return 0;
       if (clock.now() < holdEndsAt(sentMs, movable, times))
-        this.#confirm({ record, revision: written, confirmedMs: sentMs });
+        return this.#confirm({ record, revision: written, confirmedMs: sentMs });
       return times.renewMs;
     } catch (error) {
       if (error instanceof LeaseConflict) return this.#conflict();
@@ -162,21 +240,43 @@ export class Keeper {
     }
   }
 
-  #confirm(held: Held): void {
-    const { clock, movable, times } = this.options;
-    const isNew = this.#held === null;
-    this.#held = held;
-    this.#cancelEnd();
+  async #confirm(held: Held): Promise<number> {
+    const { clock, movable, times, presence } = this.options;
     const endsAt = holdEndsAt(held.confirmedMs, movable, times);
-    if (endsAt !== Number.POSITIVE_INFINITY)
-      this.#cancelEnd = clock.after(
-        endsAt - clock.now(),
-        () => void this.#lose('its lease ended: NATS is away'),
-      );
-    if (isNew) this.options.onChange(this);
+    const isNew = this.#held === null;
+    if (!isNew) this.#keepUntil(held, endsAt);
+    try {
+      await presence.raise(endsAt - clock.now());
+    } catch (error) {
+      this.#held = held;
+      await this.#giveUp(`it cannot be brought up: ${(error as Error).message}`);
+      this.#notBeforeMs = clock.now() + RAISE_RETRY_MS;
+      return times.pollMs;
+    }
+    if (!isNew) return times.renewMs;
+    if (clock.now() >= endsAt) await presence.lower();
+    else this.#begin(held, endsAt);
+    return times.renewMs;
   }
 
-  /** The record is not as we left it: an own write whose answer was lost, or another holder. */
+  #begin(held: Held, endsAt: number): void {
+    this.#heldSinceMs = this.options.clock.now();
+    this.#keepUntil(held, endsAt);
+    this.options.onChange(this, 'closed');
+  }
+
+  #keepUntil(held: Held, endsAt: number): void {
+    const { clock } = this.options;
+    this.#held = held;
+    this.#cancelEnd();
+    if (endsAt === Number.POSITIVE_INFINITY) return;
+    this.#cancelEnd = clock.after(
+      endsAt - clock.now(),
+      () => void this.#lose('its lease ended: NATS is away'),
+    );
+  }
+
+  /** The record is not as we left it: an own write whose answer was lost, one that lingers, or another holder. */
   async #conflict(): Promise<number> {
     const read = await this.#look();
     const held = this.#held;
@@ -192,13 +292,15 @@ export class Keeper {
     return 0;
   }
 
-  async #lose(why: string): Promise<void> {
+  /** @param end handed over: its connections go on, and the address stays where it is. */
+  async #lose(why: string, end: 'closed' | 'handed over' = 'closed'): Promise<void> {
     this.#why = why;
     this.#cancelEnd();
     this.#seen = null;
     const had = this.#held !== null;
     this.#held = null;
-    if (had) this.options.onChange(this);
+    if (had) this.options.onChange(this, end);
+    if (end === 'closed') await this.options.presence.lower();
     await this.options.lock.release();
   }
 }

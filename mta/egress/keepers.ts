@@ -1,20 +1,27 @@
-// The keepers of all addresses of the IPPool: one each, made and ended as the snapshot changes.
-import type { IPPoolSnapshot } from '../bus/snapshot.ts';
+// The keepers of the addresses that this pod may hold: one each, made and ended as the snapshot changes.
+import type { IPPoolSnapshot, Lingering } from '../bus/snapshot.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 
-type Address = IPPoolSnapshot['addresses'][number];
+export type Address = IPPoolSnapshot['addresses'][number];
+
+/** What happens to the connections of an address. */
+export interface Endings {
+  /** Resolves when none of the address is open, or its patience is over and the rest is closed. */
+  readonly vacate: (address: string) => Promise<void>;
+  /** Aborts when what is left after a hand-over has to go. */
+  readonly over: AbortSignal;
+}
 
 export class Keepers {
   readonly #keepers = new Map<string, { readonly form: string; readonly keeper: Keeper }>();
   readonly #optionsOf: (address: Address) => KeeperOptions;
-  /** Ends what is open on an address, before its lease is released. */
-  readonly #vacate: (address: string) => Promise<void>;
+  readonly #endings: Endings;
   readonly #leaving = new Map<string, Promise<void>>();
   #wanted: readonly Address[] = [];
 
-  constructor(optionsOf: (address: Address) => KeeperOptions, vacate: (address: string) => Promise<void>) {
+  constructor(optionsOf: (address: Address) => KeeperOptions, endings: Endings) {
     this.#optionsOf = optionsOf;
-    this.#vacate = vacate;
+    this.#endings = endings;
   }
 
   /** Keeps exactly these addresses. One whose binding or mobility changed is given up and then taken anew. */
@@ -31,23 +38,39 @@ export class Keepers {
     }
   }
 
-  /** Stops granting on the address, ends its connections, then states that it is free. */
+  /** Stops granting on the address, lets its connections end, then states that it is free: nobody has it until then. */
   giveUp(address: string): Promise<void> {
-    const leaving = this.#leaving.get(address) ?? this.#giveUp(address);
+    return this.#end(address, async (keeper) => {
+      keeper.leave();
+      await this.#endings.vacate(address);
+      await keeper.release();
+    });
+  }
+
+  /** Stops granting and states at once that it is free; its connections go on. Resolves when they have ended. */
+  handOver(address: string): Promise<void> {
+    return this.#end(address, async (keeper) => {
+      await keeper.handOver(this.#endings.over);
+      await this.#endings.vacate(address);
+    });
+  }
+
+  #end(address: string, how: (keeper: Keeper) => Promise<void>): Promise<void> {
+    const end = async () => {
+      const keeper = this.#keepers.get(address)?.keeper;
+      if (keeper) await how(keeper);
+      this.#keepers.delete(address);
+      this.#leaving.delete(address);
+    };
+    const leaving = this.#leaving.get(address) ?? end();
     this.#leaving.set(address, leaving);
     return leaving;
   }
 
-  async #giveUp(address: string): Promise<void> {
-    await this.#vacate(address);
-    await this.#keepers.get(address)?.keeper.release();
-    this.#keepers.delete(address);
-    this.#leaving.delete(address);
-  }
-
-  async giveUpAll(): Promise<void> {
+  /** For the end of the process: a successor may be waiting beside it. */
+  async handOverAll(): Promise<void> {
     this.#wanted = [];
-    await Promise.all([...this.#keepers.keys()].map((address) => this.giveUp(address)));
+    await Promise.all([...this.#keepers.keys()].map((address) => this.handOver(address)));
   }
 
   /** Whether connections may be granted on it. */
@@ -55,12 +78,23 @@ export class Keepers {
     return !this.#leaving.has(address) && (this.#keepers.get(address)?.keeper.epoch ?? null) !== null;
   }
 
-  /** Why no address is held, for readiness; null when one is. */
+  /** What holders before still have open on the addresses held here. */
+  lingering(address: string): readonly Lingering[] {
+    return this.#keepers.get(address)?.keeper.lingering ?? [];
+  }
+
+  /** Why this pod can hold none of its addresses, for readiness. One that only waits for its turn is ready to have it. */
   get obstacle(): string | null {
-    const all = [...this.#keepers];
-    if (all.some(([, { keeper }]) => keeper.epoch !== null)) return null;
-    if (all.length === 0) return 'the IPPool has no address';
-    return all.map(([address, { keeper }]) => `${address} ${keeper.obstacle}`).join('; ');
+    const all = [...this.#keepers].map(([address, { keeper }]) => ({ address, keeper }));
+    if (all.length === 0 || all.some(({ keeper }) => keeper.isWell)) return null;
+    return all.map(({ address, keeper }) => `${address} ${keeper.obstacle}`).join('; ');
+  }
+
+  /** Why each address that is not held here is not. */
+  get unheld(): readonly string[] {
+    return [...this.#keepers].flatMap(([address, { keeper }]) =>
+      keeper.obstacle === null ? [] : [`${address}: ${keeper.obstacle}`],
+    );
   }
 }
 

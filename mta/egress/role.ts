@@ -11,12 +11,14 @@ import type { DialOptions } from './dial.ts';
 import { Egress } from './egress.ts';
 import { followFleet } from './fleet.ts';
 import type { LeaseTimes } from './hold.ts';
-import { machineHas, ownAddresses } from './interfaces.ts';
+import { ownAddresses } from './interfaces.ts';
 import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
-import { Keepers } from './keepers.ts';
+import { type Address, Keepers } from './keepers.ts';
 import { leaseStore } from './lease_store.ts';
 import { leaseHeld } from './metrics.ts';
 import { nodeLock } from './node_lock.ts';
+import { eligible, rankOf } from './placement.ts';
+import { fixedPresence } from './presence.ts';
 import { egressServer, type TlsFiles } from './server.ts';
 import type { EgressSettings } from './settings.ts';
 
@@ -69,25 +71,39 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       'addresses',
       egress.fleet.ipPool ? keepers.obstacle : `no snapshot of ${settings.POSTFLEET_IP_POOL}`,
     );
-  const changed = (keeper: Keeper) => {
-    tellChange(keeper, egress);
+  const changed: KeeperOptions['onChange'] = (keeper, how) => {
+    tellChange(keeper, egress, how);
+    egress.inherit(keeper.options.address, keeper.lingering);
     tellReadiness();
   };
-  const keepers = new Keepers(
-    (address) => keeperOptions(parts, egress, port, address, changed),
-    async (address) => {
+  const over = new AbortController();
+  const keepers = new Keepers((address) => keeperOptions(parts, egress, port, address, changed), {
+    over: over.signal,
+    vacate: async (address) => {
       await egress.connections.idle((one) => one.address === address, graceMs);
       await egress.connections.close((one) => one.address === address, 'its address is given up');
     },
-  );
+  });
   const end = new AbortController();
   const apply = (key: string, value: unknown) => {
     egress.apply(key, value);
-    if (key.startsWith('ippool.') && !end.signal.aborted) keepers.keep(egress.fleet.ipPool?.addresses ?? []);
+    if (!key.startsWith('ippool.') || end.signal.aborted) return;
+    keepers.keep(eligible(egress.fleet.ipPool, settings.POSTFLEET_NODE_NAME));
   };
   const warn = (error: unknown) => log.warn({ err: error }, 'fleet snapshot');
   const following = followFleet(() => bus.kv(FLEET_BUCKET), egress.fleet.keys, apply, warn, end.signal);
-  const look = setInterval(tellReadiness, 1000).unref();
+  let told = '';
+  const tellUnheld = () => {
+    const unheld = keepers.unheld.join('; ');
+    if (unheld && unheld !== told) log.info({ unheld: keepers.unheld }, 'addresses not held here');
+    told = unheld;
+  };
+  const look = setInterval(() => {
+    tellReadiness();
+    tellUnheld();
+    for (const { address } of egress.fleet.ipPool?.addresses ?? [])
+      egress.inherit(address, keepers.lingering(address));
+  }, 1000).unref();
   return {
     egress,
     keepers,
@@ -98,9 +114,12 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       readiness.set('addresses', 'shutting down');
       clearInterval(look);
       end.abort();
-      const over = setTimeout(() => void egress.connections.close(() => true, 'the grace is over'), ms);
-      await keepers.giveUpAll();
-      clearTimeout(over);
+      const late = setTimeout(() => {
+        over.abort();
+        void egress.connections.close(() => true, 'the grace is over');
+      }, ms);
+      await keepers.handOverAll();
+      clearTimeout(late);
       await egress.connections.close(() => true, 'shutting down');
       server.close();
       server.closeAllConnections();
@@ -136,39 +155,43 @@ function keeperOptions(
   { settings, bus, clock, times }: RoleParts,
   egress: Egress,
   port: number,
-  { address, bindAddress, movable }: { address: string; bindAddress?: string | undefined; movable: boolean },
-  onChange: (keeper: Keeper) => void,
+  { address, bindAddress, movable }: Address,
+  onChange: KeeperOptions['onChange'],
 ): KeeperOptions {
+  const node = settings.POSTFLEET_NODE_NAME;
   return {
     address,
     ipPool: settings.POSTFLEET_IP_POOL,
     movable,
+    broughtUp: false,
     holder: {
       pod: settings.POSTFLEET_POD_NAME,
       uid: settings.POSTFLEET_POD_UID,
-      node: settings.POSTFLEET_NODE_NAME,
+      node,
       host: settings.POSTFLEET_EGRESS_HOST,
       port,
     },
+    rank: () => rankOf(egress.fleet.ipPool, address, node),
     store: leaseStore(() => bus.kv(LEASE_BUCKET), bus.obstacle, address),
     lock: nodeLock(`${egress.fleet.ipPool?.uid}/${address}`),
-    onMachine: () => machineHas(bindAddress ?? address),
+    presence: fixedPresence(bindAddress ?? address),
     times,
     clock,
+    open: () => egress.connections.byProvider(address),
+    connected: () => egress.connected(address),
     onChange,
   };
 }
 
-/** A hold that ended takes its connections along: whoever holds the address next counts from zero. */
-function tellChange(keeper: Keeper, egress: Egress): void {
+/** A hold that ended takes its connections along, unless it was handed over: whoever holds the address next counts those. */
+function tellChange(keeper: Keeper, egress: Egress, how: 'closed' | 'handed over'): void {
   const { epoch, obstacle, options } = keeper;
   const { address } = options;
   leaseHeld.set({ address }, epoch === null ? 0 : 1);
-  log[epoch === null ? 'warn' : 'info'](
-    { address, epoch, obstacle },
-    epoch === null ? 'address not held' : 'address held',
-  );
-  if (epoch === null) void egress.connections.close((one) => one.address === address, obstacle ?? 'lost');
+  const level = epoch === null && how === 'closed' ? 'warn' : 'info';
+  log[level]({ address, epoch, obstacle }, epoch === null ? 'address not held' : 'address held');
+  if (epoch === null && how === 'closed')
+    void egress.connections.close((one) => one.address === address, obstacle ?? 'lost');
 }
 
 function listen(server: Server, port: number): Promise<number> {

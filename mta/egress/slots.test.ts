@@ -88,3 +88,13 @@ test('property: pods that always want more take turns; none is served twice as o
     { numRuns: 10 },
   );
 });
+
+test('what a former holder has open counts, until it has not', () => {
+  const slots = new Slots();
+  slots.occupy('a google', 2);
+  expect(slots.take('a google', 'p1', 2, 0)).toMatchObject({ taken: false, open: 2 });
+  slots.occupy('a google', -1);
+  expect(slots.take('a google', 'p1', 2, 0)).toEqual({ taken: true });
+  slots.occupy('a google', -1);
+  expect(slots.open('a google')).toBe(1);
+});

@@ -37,6 +37,14 @@ export class Slots {
     return { taken: false, retryAfterSeconds, open: slot.open };
   }
 
+  /** Counts `count` connections more (or fewer) that are not of this pod. */
+  occupy(key: string, count: number): void {
+    const slot = this.#slots.get(key) ?? { open: 0, waiting: new Map() };
+    this.#slots.set(key, slot);
+    slot.open += count;
+    if (slot.open === 0 && slot.waiting.size === 0) this.#slots.delete(key);
+  }
+
   /** Gives one back. Once per `take` that was answered `taken`. */
   release(key: string): void {
     const slot = this.#slots.get(key);

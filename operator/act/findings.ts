@@ -3,6 +3,7 @@
 import type { AddressLease, Assignment } from '../../mta/bus/snapshot.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
+import type { Placement } from '../decide/place.ts';
 import type { StreamsView } from '../nats/backlog.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { Reading } from '../observe/world.ts';
@@ -42,6 +43,8 @@ export interface IPPoolFindings {
   readonly nats: NatsFinding;
   readonly problem: Problem | null;
   readonly leases: readonly AddressLease[];
+  /** null: not decided since this operator began, or nodes cannot be read. */
+  readonly placement: Placement | null;
 }
 
 export interface DomainFindings {

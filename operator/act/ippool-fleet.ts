@@ -1,8 +1,10 @@
 // An IPPool's side in NATS: its snapshot, and who holds its addresses.
 import { ipPoolSnapshotKey, LEASE_BUCKET, leaseKey } from '../../mta/bus/names.ts';
 import type { AddressLease } from '../../mta/bus/snapshot.ts';
+import { place } from '../decide/place.ts';
 import { compileIPPool } from '../nats/compile.ts';
 import { identified, parseIPPool, readFleet } from '../observe/fleet.ts';
+import { placeWorld } from '../observe/placement.ts';
 import { ipPoolProblem } from '../observe/problems.ts';
 import type { IPPool } from '../observe/resources.ts';
 import type { Result } from '../runtime/controller.ts';
@@ -35,6 +37,7 @@ export async function reconcileIPPoolFleet(deps: Deps, key: Key): Promise<Result
 const without = (before: IPPoolFindings | undefined, message: string): IPPoolFindings => ({
   problem: null,
   leases: [],
+  placement: null,
   ...before,
   nats: { kind: 'Unavailable', message },
 });
@@ -58,21 +61,33 @@ async function look(
   const parsed = parseIPPool(object);
   const problem =
     parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
-  if (parsed.kind === 'Invalid') return { problem, leases: before?.leases ?? [], nats: { kind: 'Written' } };
-  let leases = before?.leases ?? [];
+  let { leases, placement } = before ?? { leases: [], placement: null };
+  if (parsed.kind === 'Invalid') return { problem, leases, placement, nats: { kind: 'Written' } };
+  const pool = parsed.resource;
   const failure = await tryNats(async () => {
     await ensureFleet(deps, bus);
-    const compiled = compileIPPool(parsed.resource, problem);
-    const { namespace, name } = parsed.resource.metadata;
+    leases = await readLeases(bus, pool, before?.leases ?? []);
+    const world = placeWorld(pool, deps.caches, leases, deps.now());
+    placement = world && place(world);
+    const compiled = compileIPPool(pool, problem, placement);
+    const { namespace, name } = pool.metadata;
     if (compiled.kind === 'Good') await bus.store.put(ipPoolSnapshotKey(namespace, name), compiled.snapshot);
-    leases = await readLeases(bus, parsed.resource);
   });
-  return { problem, leases, nats: failure ? { kind: 'Failed', message: failure } : { kind: 'Written' } };
+  const nats = failure ? ({ kind: 'Failed', message: failure } as const) : ({ kind: 'Written' } as const);
+  return { problem, leases, placement, nats };
 }
 
-async function readLeases({ bus }: Up, { spec }: IPPool): Promise<AddressLease[]> {
+/** Of the pool's addresses, and of those that were taken out of it and are not free yet. */
+async function readLeases(
+  { bus }: Up,
+  { metadata, spec }: IPPool,
+  before: readonly AddressLease[],
+): Promise<AddressLease[]> {
   const kv = await bus.kv(LEASE_BUCKET);
-  const entries = await Promise.all(spec.addresses.map(({ address }) => kv.get(leaseKey(address))));
+  const mine = ({ ipPool }: AddressLease) => ipPool === `${metadata.namespace}/${metadata.name}`;
+  const leaving = before.filter((lease) => mine(lease) && !lease.released).map(({ address }) => address);
+  const all = new Set([...spec.addresses.map(({ address }) => address), ...leaving]);
+  const entries = await Promise.all([...all].map((address) => kv.get(leaseKey(address))));
   return entries.flatMap((entry) => (entry?.operation === 'PUT' ? [entry.json<AddressLease>()] : []));
 }
 

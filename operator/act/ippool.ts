@@ -1,14 +1,14 @@
 // An IPPool's egress pods, and its status.
 import type { IPPoolStatus } from '../../resources/kinds.ts';
-import { buildEgressDeployment } from '../desired/egress-deployment.ts';
-import { egressName, egressSelector, LABELS } from '../desired/names.ts';
 import { identified, metaOf, parseIPPool, readFleet } from '../observe/fleet.ts';
+import { egressPodsOf } from '../observe/placement.ts';
 import { ipPoolProblem } from '../observe/problems.ts';
 import { podView, unschedulable } from '../observe/views.ts';
 import { ipPoolStatus } from '../report/ippool-status.ts';
 import type { Result } from '../runtime/controller.ts';
-import { type AnyObject, type Key, keyOf, TYPES } from '../runtime/objects.ts';
+import { type AnyObject, type Key, keyOf } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
+import { keepEgress, removeEgress } from './egress.ts';
 import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
 import { writeStatus } from './report.ts';
 
@@ -25,13 +25,7 @@ export async function reconcileIPPool(deps: Deps, key: Key): Promise<Result> {
   }
   if (parsed.kind === 'Valid' && !object.metadata.deletionTimestamp) {
     await holdByFinalizer(deps, 'IPPool', object);
-    const { egressNamespace: namespace } = deps.installation;
-    const exists = deps.caches.deployments.get(keyOf({ namespace, name: egressName(object.metadata.name) }));
-    await deps.applier.apply(
-      TYPES.deployments,
-      buildEgressDeployment(parsed.resource, deps.installation),
-      exists !== undefined,
-    );
+    await keepEgress(deps, parsed.resource);
   }
   if (!deps.findings.ipPools.has(key)) deps.wakeFleet('IPPool', key);
   await writeStatus(deps, 'IPPool', object, statusOf(deps, object, usedBy));
@@ -49,25 +43,14 @@ function usersOf({ caches }: Deps, name: string): string[] {
     .toSorted();
 }
 
-/** By UID label: a Deployment of an older IPPool of the same name goes with that one. */
-async function removeEgress(deps: Deps, { metadata }: AnyObject): Promise<void> {
-  const mine = deps.caches.deployments
-    .list()
-    .filter((d) => d.metadata.labels?.[LABELS.ipPoolUid] === metadata.uid);
-  for (const { metadata: found } of mine)
-    await deps.api.delete(TYPES.deployments, found, { uid: found.uid, propagationPolicy: 'Background' });
-}
-
 function statusOf(deps: Deps, object: AnyObject, usedBy: readonly string[]): IPPoolStatus {
   const { name } = object.metadata;
   const parsed = parseIPPool(object);
-  const pods = deps.caches.egressPods
-    .list()
-    .filter((pod) => Object.entries(egressSelector(name)).every(([k, v]) => pod.metadata.labels?.[k] === v));
+  const pods = egressPodsOf(deps.caches, name);
   return ipPoolStatus({
     metadata: metaOf(object),
     before: (object.status ?? {}) as Partial<IPPoolStatus>,
-    addresses: parsed.kind === 'Valid' ? parsed.resource.spec.addresses.map(({ address }) => address) : [],
+    addresses: parsed.kind === 'Valid' ? parsed.resource.spec.addresses : [],
     problem:
       parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem,
     findings: deps.findings.ipPools.get(keyOf(object.metadata)) ?? null,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buildDeliveryPdb } from './delivery-pdb.ts';
 import { buildDeliveryService } from './delivery-service.ts';
 import { buildDeliveryStatefulSet } from './delivery-statefulset.ts';
-import { buildEgressDeployment } from './egress-deployment.ts';
+import { buildEgressDeployment, standingOf } from './egress-deployment.ts';
 import { egressPort } from './names.ts';
 import { installation, sampleIPPool, samplePool } from './samples.ts';
 
@@ -13,7 +13,7 @@ const envOf = (manifest: object) =>
   Object.fromEntries(podOf(manifest).containers[0].env.map((e: { name: string }) => [e.name, e]));
 
 const statefulSet = buildDeliveryStatefulSet(samplePool(), installation, 3);
-const deployment = buildEgressDeployment(sampleIPPool(), installation);
+const deployment = buildEgressDeployment(sampleIPPool(), installation, 'node-a', null);
 
 test('templates stand as they are in the golden files', () => {
   expect(statefulSet).toMatchSnapshot();
@@ -87,14 +87,61 @@ test('DNS servers are named only when they are set', () => {
 });
 
 test('without the host network egress takes no host port', () => {
-  const built = buildEgressDeployment(sampleIPPool({ placement: { hostNetwork: false } }), installation);
+  const built = buildEgressDeployment(
+    sampleIPPool({ placement: { hostNetwork: false } }),
+    installation,
+    'node-a',
+    null,
+  );
   expect(podOf(built)).not.toHaveProperty('hostNetwork');
   expect(JSON.stringify(built)).not.toContain('hostPort');
 });
 
-test('egress ports come from the UID, even, within 20000 to 29998', () => {
-  const ports = Array.from({ length: 2000 }, (_, i) => egressPort(`uid-${i}`));
-  expect(ports.every((port) => port % 2 === 0 && port >= 20_000 && port <= 29_998)).toBe(true);
-  expect(new Set(ports).size).toBeGreaterThan(1500);
-  expect(egressPort('uid-1')).toBe(ports[1]);
+test('egress ports come from the UID, two pairs of them, within 20000 to 29999', () => {
+  const ports = Array.from({ length: 2000 }, (_, i) => egressPort(`uid-${i}`, 0));
+  expect(ports.every((port) => port % 4 === 0 && port >= 20_000 && port <= 29_996)).toBe(true);
+  expect(new Set(ports).size).toBeGreaterThan(1200);
+  expect(egressPort('uid-1', 1)).toBe((ports[1] ?? 0) + 2);
+});
+
+test('a changed egress template takes the other ports, so that old and new pod fit on one node; the same one keeps its own', () => {
+  const standing = standingOf({ metadata: deployment.metadata });
+  const again = buildEgressDeployment(sampleIPPool(), installation, 'node-a', standing);
+  expect(again).toEqual(deployment);
+  const newer = { ...installation, image: 'example.org/postfleet:next' };
+  const next = buildEgressDeployment(sampleIPPool(), newer, 'node-a', standing);
+  const port = (manifest: object) => podOf(manifest).containers[0].ports[0].hostPort;
+  expect(port(next)).toBe(port(deployment) + 2);
+  const back = buildEgressDeployment(
+    sampleIPPool(),
+    installation,
+    'node-a',
+    standingOf({ metadata: next.metadata }),
+  );
+  expect(port(back)).toBe(port(deployment));
+});
+
+test('an egress Deployment is for one node; without nodes to choose from the scheduler finds one', () => {
+  expect(podOf(deployment).affinity.nodeAffinity).toMatchObject({
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', values: ['node-a'] }] }],
+    },
+  });
+  const anywhere = buildEgressDeployment(sampleIPPool(), installation, null, null);
+  expect(podOf(anywhere)).not.toHaveProperty('affinity');
+  expect(anywhere.metadata.name).toBe('main-egress');
+});
+
+test('only where egress brings addresses up it is root, with the two capabilities that this takes', () => {
+  const addresses = [{ address: '192.0.2.1', ehlo: 'm1.example.org', movable: true }];
+  const build = (placement: object) =>
+    buildEgressDeployment(sampleIPPool({ addresses, placement }), installation, 'node-a', null);
+  expect(podOf(build({ interface: 'eth0' })).containers[0].securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    runAsNonRoot: false,
+    runAsUser: 0,
+    capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+  });
+  expect(podOf(build({})).containers[0].securityContext.capabilities).toEqual({ drop: ['ALL'] });
 });

@@ -14,7 +14,14 @@ export const LABELS = {
   ipPool: 'postfleet.io/ip-pool',
   ipPoolUid: 'postfleet.io/ip-pool-uid',
   domain: 'postfleet.io/sending-domain',
+  /** Hash of the node an egress Deployment is for. */
+  egressNode: 'postfleet.io/egress-node',
 } as const;
+/** On a node: the addresses that it has, separated by commas. */
+export const NODE_ADDRESSES_ANNOTATION = 'postfleet.io/addresses';
+/** On an egress Deployment: the hash of its pod template, and which of the pool's two pairs of ports that uses. */
+export const TEMPLATE_ANNOTATION = 'postfleet.io/template';
+export const PORTS_ANNOTATION = 'postfleet.io/ports';
 /** On a volume claim: a pod of this volume was given shards, so it may hold mail. Written before the first assignment. */
 export const USED_ANNOTATION = 'postfleet.io/used-since';
 /** Its pod was proven empty right before replicas were lowered; taken off when it is given shards again. */
@@ -24,7 +31,10 @@ export const SELECTOR_ANNOTATION = 'postfleet.io/dkim-selector';
 
 export const SPOOL_VOLUME = 'spool';
 export const deliveryName = (pool: string): string => `${pool}-delivery`;
-export const egressName = (ipPool: string): string => `${ipPool}-egress`;
+/** One Deployment for each node; without nodes to choose from, one for the pool. A node's name may be longer than there is room. */
+export const egressName = (ipPool: string, node: string | null): string =>
+  node === null ? `${ipPool}-egress` : `${ipPool}-egress-${nodeHash(node)}`;
+export const nodeHash = (node: string): string => createHash('sha256').update(node).digest('hex').slice(0, 8);
 export const dkimSecretName = (domain: string, selector: string): string => `${domain}-dkim-${selector}`;
 
 export const DELIVERY_LABELS = { [LABELS.name]: 'postfleet', [LABELS.component]: 'delivery' } as const;
@@ -57,8 +67,9 @@ export const ownerReference = (kind: string, meta: ObjectMeta) => ({
 
 /**
  * The CONNECT port of an IPPool's egress pods, even, in 20000–29998; metrics are on the next one. It comes from the UID
- * because egress pods of several IPPools share one host network.
+ * because egress pods of several IPPools share one host network. There are two such pairs, so that a new pod can be ready
+ * beside the one it follows.
  */
-export function egressPort(uid: string): number {
-  return 20_000 + 2 * (createHash('sha256').update(uid).digest().readUInt32BE(0) % 5000);
+export function egressPort(uid: string, pair: 0 | 1): number {
+  return 20_000 + 4 * (createHash('sha256').update(uid).digest().readUInt32BE(0) % 2500) + 2 * pair;
 }

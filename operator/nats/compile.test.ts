@@ -58,10 +58,27 @@ describe('a SendingPool', () => {
 });
 
 test('an IPPool is compiled, and one with a problem is not', () => {
-  expect(good(compileIPPool(sampleIPPool(), null)).addresses).toEqual([
-    { address: '192.0.2.1', ehlo: 'm1.example.org', movable: false, weight: 100 },
+  expect(good(compileIPPool(sampleIPPool(), null, null)).addresses).toEqual([
+    { address: '192.0.2.1', ehlo: 'm1.example.org', movable: false, state: 'Active', weight: 100 },
   ]);
-  expect(compileIPPool(sampleIPPool(), problem).kind).toBe('Bad');
+  expect(compileIPPool(sampleIPPool(), problem, null).kind).toBe('Bad');
+});
+
+test('an IPPool says who may hold what, and where movable addresses are brought up', () => {
+  const addresses = [
+    { address: '192.0.2.1', ehlo: 'm1.example.org' },
+    { address: '192.0.2.2', ehlo: 'm2.example.org', movable: true },
+  ];
+  const pool = sampleIPPool({ addresses, placement: { segment: '192.0.2.0/24' } });
+  const placed = [
+    { address: '192.0.2.1', nodes: null, problem: null },
+    { address: '192.0.2.2', nodes: ['b', 'a'], problem: null },
+  ];
+  expect(good(compileIPPool(pool, null, { addresses: placed, podNodes: [] }))).toMatchObject({
+    placement: { '192.0.2.2': ['b', 'a'] },
+    bringUp: { segment: '192.0.2.0/24' },
+  });
+  expect(good(compileIPPool(sampleIPPool(), null, null))).not.toHaveProperty('placement');
 });
 
 describe('a SendingDomain', () => {

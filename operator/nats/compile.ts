@@ -1,7 +1,9 @@
 // From resources to the fleet snapshot. Pure. What is invalid gives a problem and no value: the last good one stays.
 import type { DomainSnapshot, IPPoolSnapshot, PoolSnapshot } from '../../mta/bus/snapshot.ts';
 import { SNAPSHOT_VERSION } from '../../mta/bus/snapshot.ts';
+import { bringsUp } from '../../resources/ippool.ts';
 import { type QueuePolicySpec, queuePolicySpec } from '../../resources/kinds.ts';
+import type { Placement } from '../decide/place.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { IPPool, ObjectMeta, QueuePolicy, SendingDomain, SendingPool } from '../observe/resources.ts';
 
@@ -46,9 +48,27 @@ export function compilePool(
 const bad = (reason: Problem['reason'], message: string) =>
   ({ kind: 'Bad', problem: { reason, message } }) as const;
 
-export function compileIPPool(pool: IPPool, problem: Problem | null): Compiled<IPPoolSnapshot> {
+/** @param placement null: nodes cannot be read here, and each pod takes what its machine has. */
+export function compileIPPool(
+  pool: IPPool,
+  problem: Problem | null,
+  placement: Placement | null,
+): Compiled<IPPoolSnapshot> {
   if (problem) return { kind: 'Bad', problem };
-  return { kind: 'Good', snapshot: { ...head(pool.metadata), addresses: pool.spec.addresses } };
+  const { addresses } = pool.spec;
+  const { interface: link, segment } = pool.spec.placement;
+  const placed = placement?.addresses.flatMap(({ address, nodes }) =>
+    nodes ? [[address, nodes] as const] : [],
+  );
+  const snapshot: IPPoolSnapshot = {
+    ...head(pool.metadata),
+    addresses,
+    ...(placed && { placement: Object.fromEntries(placed) }),
+    ...(bringsUp(pool.spec) && {
+      bringUp: { ...(link && { interface: link }), ...(segment && { segment }) },
+    }),
+  };
+  return { kind: 'Good', snapshot };
 }
 
 export interface DkimKey {

@@ -100,6 +100,22 @@ export function statefulSetView(object: AnyObject): StatefulSetView {
   };
 }
 
+/** Whether a Deployment has pods of an older template, or its newest pod is not ready. */
+export function isRollingOut(object: AnyObject): boolean {
+  const { spec, status, metadata } = object as AnyObject & {
+    readonly spec?: { readonly replicas?: number };
+    readonly status?: Readonly<Record<string, number | undefined>>;
+  };
+  const wanted = spec?.replicas ?? 1;
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, readyReplicas = 0 } = status ?? {};
+  return (
+    observedGeneration < (metadata.generation ?? 0) ||
+    replicas !== wanted ||
+    updatedReplicas !== wanted ||
+    readyReplicas !== wanted
+  );
+}
+
 export function volumeView(object: AnyObject): VolumeView {
   const { metadata, spec } = object as AnyObject & { spec?: { storageClassName?: string } };
   return {

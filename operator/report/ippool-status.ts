@@ -1,16 +1,20 @@
 // The status of an IPPool. Pure.
-import type { IPPoolStatus } from '../../resources/kinds.ts';
+import type { IPPoolSpec, IPPoolStatus } from '../../resources/kinds.ts';
 import type { IPPoolFindings } from '../act/findings.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { ObjectMeta } from '../observe/resources.ts';
 import type { PodView } from '../observe/world.ts';
-import { conditionsOf, firstOf, type Health, reconciling, stalled } from './conditions.ts';
+import { type AddressStatus, addressStatus, leavingAddresses } from './address-status.ts';
+import { conditionsOf, firstOf, type Health, reconciling, stalled, type Why } from './conditions.ts';
+
+/** Of addresses in a sentence. */
+const MOST_NAMED = 3;
 
 export interface IPPoolReport {
   readonly metadata: ObjectMeta;
   readonly before: Partial<IPPoolStatus>;
   /** Of the spec; those of an invalid spec are unknown. */
-  readonly addresses: readonly string[];
+  readonly addresses: IPPoolSpec['addresses'];
   readonly problem: Problem | null;
   readonly findings: IPPoolFindings | null;
   readonly pods: readonly PodView[];
@@ -22,40 +26,37 @@ export interface IPPoolReport {
 
 export function ipPoolStatus(report: IPPoolReport): IPPoolStatus {
   const { metadata, before, now } = report;
-  const addresses = report.addresses.map((address) => addressStatus(report, address));
-  const held = addresses.filter(({ state }) => state === 'Held').length;
-  const count = `${held} of ${addresses.length} addresses are held`;
-  const all = held === addresses.length;
+  const addresses = [
+    ...report.addresses.map((one) => addressStatus(one, report)),
+    ...leavingAddresses(report),
+  ];
+  const wanted = addresses.filter(({ state }) => state !== 'Draining' && state !== 'Drained');
+  const held = wanted.filter(({ state }) => state === 'Held').length;
+  const why = held === wanted.length ? null : whyNotAll(wanted, held);
   const own = {
     type: 'AddressesHeld',
-    status: report.findings ? (all ? 'True' : 'False') : 'Unknown',
-    reason: all ? 'AsExpected' : 'AddressUnplaced',
-    message: count,
+    status: report.findings ? (why ? 'False' : 'True') : 'Unknown',
+    reason: why?.reason ?? 'AsExpected',
+    message: why?.message ?? `${held} of ${wanted.length} addresses are held`,
   } as const;
   return {
     observedGeneration: metadata.generation,
-    conditions: conditionsOf(
-      before.conditions ?? [],
-      healthOf(report, all, count),
-      [own],
-      metadata.generation,
-      now,
-    ),
+    conditions: conditionsOf(before.conditions ?? [], healthOf(report, why), [own], metadata.generation, now),
     addresses,
-    held: `${held}/${addresses.length}`,
+    held: `${held}/${wanted.length}`,
   };
 }
 
-/** Held: its lease is of a pod that is there. How fresh a lease is, egress pods judge among themselves. */
-function addressStatus({ findings, pods }: IPPoolReport, address: string): IPPoolStatus['addresses'][number] {
-  const lease = findings?.leases.find((one) => one.address === address && !one.released);
-  const holder = lease && pods.find((pod) => pod.uid === lease.holder.uid && pod.ready);
-  return lease && holder
-    ? { address, holder: holder.name, node: lease.holder.node, state: 'Held' }
-    : { address, state: 'Unplaced' };
+/** Which are not held and why, the first few by name. */
+function whyNotAll(addresses: readonly AddressStatus[], held: number): Why {
+  const others = addresses.filter(({ state }) => state !== 'Held');
+  const named = others.slice(0, MOST_NAMED).map(({ address, message }) => `${address}: ${message}`);
+  const more = others.length > MOST_NAMED ? ` and ${others.length - MOST_NAMED} more` : '';
+  const reason = held === 0 ? 'NoAddressHeld' : 'AddressUnplaced';
+  return { reason, message: `${held} of ${addresses.length} addresses are held; ${named.join('; ')}${more}` };
 }
 
-function healthOf(report: IPPoolReport, all: boolean, count: string): Health {
+function healthOf(report: IPPoolReport, why: Why | null): Health {
   const { findings, metadata, usedBy } = report;
   if (metadata.deletionTimestamp)
     return reconciling(
@@ -64,13 +65,21 @@ function healthOf(report: IPPoolReport, all: boolean, count: string): Health {
     );
   return firstOf(
     stalled(report.problem ?? findings?.problem ?? null),
+    noNode(findings),
     report.unschedulable ? stalled({ reason: 'NoNodeForAddress', message: report.unschedulable }) : null,
     natsHealth(findings),
     report.pods.some((pod) => pod.ready)
       ? null
       : reconciling('WaitingForPods', 'the egress pod is not ready'),
-    all ? null : reconciling('AddressUnplaced', count),
+    why && { kind: 'Reconciling', ...why },
   );
+}
+
+/** When no address has a node to go to, somebody has to change something. */
+function noNode(findings: IPPoolFindings | null): Health | null {
+  const problems = findings?.placement?.addresses.map(({ problem }) => problem) ?? [];
+  const [first] = problems;
+  return first && problems.every((one) => one !== null) ? stalled(first) : null;
 }
 
 function natsHealth(findings: IPPoolFindings | null): Health | null {

@@ -8,12 +8,11 @@ import {
   unknownReading,
   worldOf,
 } from '../decide/scripted-world.ts';
-import { sampleDomain, sampleIPPool, samplePool } from '../desired/samples.ts';
+import { sampleDomain, samplePool } from '../desired/samples.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import { domainStatus } from './domain-status.ts';
 import { durableStorage } from './durable-storage.ts';
 import { estimateSeconds } from './estimate.ts';
-import { ipPoolStatus } from './ippool-status.ts';
 import { policyStatus } from './policy-status.ts';
 import { type PoolReport, poolStatus } from './pool-status.ts';
 import { volumesSized } from './storage-size.ts';
@@ -210,39 +209,6 @@ test.each([
     40,
   ],
 ])('the estimate with %s', (_, samples, seconds) => expect(estimateSeconds(samples)).toBe(seconds));
-
-test('an address is held when the pod of its lease is there and ready', () => {
-  const holder = { pod: 'main-egress-x', uid: 'uid-0', node: 'node-a', host: '10.0.0.1', port: 20_000 };
-  const lease = {
-    version: 1 as const,
-    address: '192.0.2.1',
-    ipPool: 'mail/main',
-    holder,
-    epoch: 1,
-    renewals: 3,
-  };
-  const base = {
-    metadata: sampleIPPool().metadata,
-    before: {},
-    addresses: ['192.0.2.1', '192.0.2.2'],
-    problem: null,
-    findings: { nats: { kind: 'Written' as const }, problem: null, leases: [lease] },
-    pods: [podView(0)],
-    unschedulable: null,
-    usedBy: [],
-    now: NOW,
-  };
-  const status = ipPoolStatus(base);
-  expect(status.addresses.map(({ state }) => state)).toEqual(['Held', 'Unplaced']);
-  expect(status.held).toBe('1/2');
-  expect(condition(status, 'Ready')).toMatchObject({ status: 'False', reason: 'AddressUnplaced' });
-  expect(ipPoolStatus({ ...base, pods: [podView(0, { ready: false })] }).held).toBe('0/2');
-  const released = { ...base.findings, leases: [{ ...lease, released: true as const }] };
-  expect(ipPoolStatus({ ...base, findings: released }).held).toBe('0/2');
-  expect(condition(ipPoolStatus({ ...base, addresses: ['192.0.2.1'] }), 'Ready')).toMatchObject({
-    status: 'True',
-  });
-});
 
 test('records that are missing do not make a domain less ready; a missing key does', () => {
   const record = { name: 'pf1._domainkey.example.org', type: 'TXT', value: 'v=DKIM1', seen: 'No' as const };
