@@ -20,10 +20,13 @@ const NODE = '/usr/local/bin/node';
 const shortHash = (text: string | Buffer): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 16);
 
-/** Node with its libraries, and env(1) for scripts that begin with it. */
+/** env(1) for scripts that begin with it; ip(8) and perl(1), with which egress brings addresses up and announces them. */
+const PROGRAMS = ['/usr/bin/env', '/usr/bin/ip', '/usr/bin/perl'];
+
+/** Node with its libraries, and the programs. */
 async function nodeEntries(node: string): Promise<Entry[]> {
   const itself: Entry = { kind: 'file', path: NODE, source: node, executable: true };
-  return [...base(), itself, ...libraries([node]), ...programs(['/usr/bin/env'])];
+  return [...base(), itself, ...libraries([node]), ...programs(PROGRAMS)];
 }
 
 /** The running Node is the npm package's: `node_modules/.bin/node`. */
@@ -65,7 +68,7 @@ function applicationEntries(): Entry[] {
 export async function postfleetImage(): Promise<Image> {
   const lock = readFileSync(join(ROOT, 'package-lock.json'));
   const node = nodeProgram();
-  const nodeKey = shortHash(JSON.stringify([node, process.version, statSync(node).size, base()]));
+  const nodeKey = shortHash(JSON.stringify([node, process.version, statSync(node).size, base(), PROGRAMS]));
   const layers = [
     await cachedLayer(`node-${nodeKey}`, () => nodeEntries(node)),
     await cachedLayer(`packages-${shortHash(lock)}`, () =>

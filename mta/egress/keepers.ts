@@ -18,15 +18,22 @@ export class Keepers {
   readonly #endings: Endings;
   readonly #leaving = new Map<string, Promise<void>>();
   #wanted: readonly Address[] = [];
+  #place: IPPoolSnapshot['bringUp'];
 
   constructor(optionsOf: (address: Address) => KeeperOptions, endings: Endings) {
     this.#optionsOf = optionsOf;
     this.#endings = endings;
   }
 
-  /** Keeps exactly these addresses. One whose binding or mobility changed is given up and then taken anew. */
-  keep(addresses: readonly Address[]): void {
+  /**
+   * Keeps exactly these addresses. One whose binding, mobility or place changed is given up and then taken anew.
+   * @param place where movable ones are brought up
+   */
+  keep(addresses: readonly Address[], place = this.#place): void {
     this.#wanted = addresses;
+    this.#place = place;
+    const formOf = ({ bindAddress, movable }: Address) =>
+      JSON.stringify([bindAddress, movable, movable && place]);
     const forms = new Map(addresses.map((one) => [one.address, formOf(one)]));
     for (const [address, { form }] of this.#keepers)
       if (forms.get(address) !== form) void this.giveUp(address).then(() => this.keep(this.#wanted));
@@ -97,5 +104,3 @@ export class Keepers {
     );
   }
 }
-
-const formOf = ({ bindAddress, movable }: Address): string => `${bindAddress ?? ''} ${movable}`;

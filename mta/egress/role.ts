@@ -6,19 +6,23 @@ import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import { FLEET_BUCKET, LEASE_BUCKET } from '../bus/names.ts';
+import type { IPPoolSnapshot } from '../bus/snapshot.ts';
+import { announce } from './announce.ts';
+import { broughtUpPresence } from './bringup.ts';
 import { destinationRule } from './destinations.ts';
 import type { DialOptions } from './dial.ts';
 import { Egress } from './egress.ts';
 import { followFleet } from './fleet.ts';
 import type { LeaseTimes } from './hold.ts';
-import { ownAddresses } from './interfaces.ts';
+import { linkFor, ownAddresses } from './interfaces.ts';
 import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
 import { type Address, Keepers } from './keepers.ts';
 import { leaseStore } from './lease_store.ts';
+import { ipLinks } from './links.ts';
 import { leaseHeld } from './metrics.ts';
 import { nodeLock } from './node_lock.ts';
 import { eligible, rankOf } from './placement.ts';
-import { fixedPresence } from './presence.ts';
+import { fixedPresence, type Presence } from './presence.ts';
 import { egressServer, type TlsFiles } from './server.ts';
 import type { EgressSettings } from './settings.ts';
 
@@ -88,7 +92,8 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const apply = (key: string, value: unknown) => {
     egress.apply(key, value);
     if (!key.startsWith('ippool.') || end.signal.aborted) return;
-    keepers.keep(eligible(egress.fleet.ipPool, settings.POSTFLEET_NODE_NAME));
+    const { ipPool } = egress.fleet;
+    keepers.keep(eligible(ipPool, settings.POSTFLEET_NODE_NAME), ipPool?.bringUp);
   };
   const warn = (error: unknown) => log.warn({ err: error }, 'fleet snapshot');
   const following = followFleet(() => bus.kv(FLEET_BUCKET), egress.fleet.keys, apply, warn, end.signal);
@@ -159,11 +164,12 @@ function keeperOptions(
   onChange: KeeperOptions['onChange'],
 ): KeeperOptions {
   const node = settings.POSTFLEET_NODE_NAME;
+  const { bringUp } = egress.fleet.ipPool ?? {};
   return {
     address,
     ipPool: settings.POSTFLEET_IP_POOL,
     movable,
-    broughtUp: false,
+    broughtUp: bringUp !== undefined && movable,
     holder: {
       pod: settings.POSTFLEET_POD_NAME,
       uid: settings.POSTFLEET_POD_UID,
@@ -174,13 +180,30 @@ function keeperOptions(
     rank: () => rankOf(egress.fleet.ipPool, address, node),
     store: leaseStore(() => bus.kv(LEASE_BUCKET), bus.obstacle, address),
     lock: nodeLock(`${egress.fleet.ipPool?.uid}/${address}`),
-    presence: fixedPresence(bindAddress ?? address),
+    presence: presenceOf(bindAddress ?? address, movable ? bringUp : undefined, clock),
     times,
     clock,
     open: () => egress.connections.byProvider(address),
     connected: () => egress.connected(address),
     onChange,
   };
+}
+
+const links = ipLinks();
+
+function presenceOf(address: string, where: IPPoolSnapshot['bringUp'], clock: Clock): Presence {
+  if (where === undefined) return fixedPresence(address);
+  const name =
+    where.interface === undefined
+      ? `interface with an address of ${where.segment} (placement.segment)`
+      : `interface ${where.interface} (placement.interface)`;
+  return broughtUpPresence(address, name, {
+    links,
+    link: () => linkFor(where),
+    announce,
+    later: clock.after,
+    warn: (error) => log.warn({ err: error, address }, 'neighbours were not told of the address'),
+  });
 }
 
 /** A hold that ended takes its connections along, unless it was handed over: whoever holds the address next counts those. */
