@@ -71,7 +71,7 @@ export function makeControllers(
   onWish(watches.sendingPools, allIPPools, allDomains, allPolicies, () => labels.enqueue(namespace));
   onWish(watches.ipPools, allPools, allIPPools, allDomains);
   onWish(watches.queuePolicies, allPools);
-  onWish(watches.sendingDomains, allDomains, () => sweep.enqueue('domains'));
+  onWish(watches.sendingDomains, allDomains, allIPPools, () => sweep.enqueue('domains'));
   watches.nodes?.subscribe((change) => {
     if (changesPlacement(change)) allIPPools();
   });

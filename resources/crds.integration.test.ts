@@ -91,9 +91,9 @@ const provider = (name: string, more: object = { domains: ['a.example'] }): obje
   limits: {},
   ...more,
 });
-const warmup = (...steps: readonly (readonly [number, number])[]): object => ({
+const warmup = (...steps: readonly (readonly [number, number?])[]): object => ({
   addresses: [ip('192.0.2.1')],
-  warmup: { schedules: { google: steps.map(([day, perDay]) => ({ day, perDay })) } },
+  warmup: { schedules: { google: steps.map(([day, perDay]) => (perDay ? { day, perDay } : { day })) } },
 });
 
 interface Bad {
@@ -256,6 +256,45 @@ const bad: readonly Bad[] = [
     kind: 'IPPool',
     spec: warmup([1, 100], [2, 200], [3, 199]),
     says: ['warmup.schedules', 'must not go down', 'google'],
+  },
+  {
+    what: 'a warm-up without a limit in the middle',
+    kind: 'IPPool',
+    spec: warmup([1, 100], [2], [3, 300]),
+    says: ['warmup.schedules', 'must not go down', 'google'],
+  },
+  {
+    what: 'a threshold to hold above the one to step back',
+    kind: 'IPPool',
+    spec: {
+      addresses: [ip('192.0.2.1')],
+      warmup: { thresholds: { bounced: { hold: 0.5, stepBack: 0.25 } } },
+    },
+    says: ['warmup.thresholds.bounced', 'hold must not be above stepBack', '0.5'],
+  },
+  {
+    what: 'a ledger that is forgotten at once',
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1')], warmup: { keepLedgerDays: 1 } },
+    says: ['spec.warmup.keepLedgerDays', 'greater than or equal to 30'],
+  },
+  {
+    what: 'an address that is warmed and has begun some day',
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1', { warmed: true, startedOn: '2026-01-31' })] },
+    says: ['spec.addresses', 'either warmed', '192.0.2.1'],
+  },
+  {
+    what: 'a start that is no day of the calendar',
+    kind: 'IPPool',
+    spec: { addresses: [ip('192.0.2.1', { startedOn: '2026-02-30' })] },
+    says: ['spec.addresses', '2026-02-30'],
+  },
+  {
+    what: 'a dedicated address that stands twice',
+    kind: 'SendingDomain',
+    spec: domain({ addresses: ['192.0.2.1', '192.0.2.2', '192.0.2.1'] }),
+    says: ['spec.addresses', 'only once', '192.0.2.1'],
   },
   {
     what: 'a negative limit',

@@ -3,21 +3,19 @@ import { z } from 'zod';
 import { isNetwork, isSourceAddress } from './address.ts';
 import { commonStatus, hostname, stringMap } from './fields.ts';
 import { each, type Rule, unique } from './rule.ts';
+import { warmupRules, warmupSpec } from './warmup.ts';
 
-const warmupStep = z.object({
-  day: z.int().min(1).max(3650).describe('From this day of sending on.'),
-  perDay: z.int().min(1).max(1_000_000_000).describe('Messages a day.'),
-});
-
-const MAX_SCHEDULES = 32;
-
-function knownTimeZone(timeZone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
+/** `YYYY-MM-DD`; the API server knows the format `date`. */
+const calendarDay = () =>
+  z
+    .string()
+    .max(10)
+    .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/)
+    .meta({ format: 'date' })
+    .refine(
+      (text) => new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text) === true,
+      'no day of the calendar',
+    );
 
 const shape = z.object({
   addresses: z
@@ -49,33 +47,25 @@ const shape = z.object({
           .default('Active')
           .describe('Draining: no new connections; open ones end, and then it is free (status `Drained`).'),
         weight: z.int().min(0).max(1000).default(100).describe('Its share of the mail; 0 drains it.'),
+        warmed: z
+          .boolean()
+          .optional()
+          .describe(
+            'It has a reputation already: no warm-up for it. Absent: it is warmed up, if the pool does that.',
+          ),
+        startedOn: calendarDay()
+          .optional()
+          .describe(
+            'When it began to send elsewhere, as YYYY-MM-DD: its warm-up goes on from there. It only counts for a provider that this address has no ledger for.',
+          ),
       }),
     )
     .min(1)
     .max(256)
     .describe('The addresses this pool owns; an address belongs to one IPPool.'),
-  warmup: z
-    .object({
-      timeZone: z
-        .string()
-        .max(64)
-        .regex(/^[A-Za-z0-9_+/-]+$/)
-        .refine(knownTimeZone, 'unknown time zone')
-        .default('UTC')
-        .describe('IANA time zone in which days begin.'),
-      schedules: z
-        .record(z.string(), z.array(warmupStep).min(1).max(64))
-        .refine((map) => Object.keys(map).length <= MAX_SCHEDULES, `at most ${MAX_SCHEDULES} entries`)
-        .meta({ maxProperties: MAX_SCHEDULES })
-        .default({})
-        .describe('Allowance per day, by provider.'),
-      overflow: z
-        .enum(['Wait', 'Warmed'])
-        .default('Warmed')
-        .describe('Mail beyond the allowance waits, or goes over warmed addresses of the pool.'),
-    })
+  warmup: warmupSpec
     .optional()
-    .describe('Warm-up of young addresses.'),
+    .describe('Warm-up of young addresses; absent: every address counts as warmed.'),
   placement: z
     .object({
       nodeSelector: stringMap(16, 63).default({}).describe('Nodes that have the addresses.'),
@@ -107,20 +97,6 @@ const shape = z.object({
 });
 
 type Spec = z.infer<typeof shape>;
-type Step = z.infer<typeof warmupStep>;
-
-/** A rule over every warm-up schedule; `cel` is over its list of steps `s`, `broken` finds the fault in one. */
-function schedules(message: string, cel: string, broken: (steps: readonly Step[]) => boolean): Rule<Spec> {
-  return {
-    fieldPath: '.warmup.schedules',
-    message,
-    rule: `!has(self.warmup) || self.warmup.schedules.all(p, ${cel})`,
-    found: ['%s', `self.warmup.schedules.filter(p, !(${cel}))[0]`],
-    fault: (spec) =>
-      Object.entries(spec.warmup?.schedules ?? {}).find(([, steps]) => broken(steps))?.[0] ?? null,
-  };
-}
-const STEPS = 'self.warmup.schedules[p]';
 
 export const ipPoolRules: readonly Rule<Spec>[] = [
   each({
@@ -167,21 +143,16 @@ export const ipPoolRules: readonly Rule<Spec>[] = [
     fault: ({ placement: p }) =>
       p.hostNetwork || (p.interface === undefined && p.segment === undefined) ? null : 'hostNetwork: false',
   },
-  schedules(
-    'a warm-up schedule must say what day 1 may send',
-    `${STEPS}.exists(a, a.day == 1)`,
-    (steps) => !steps.some((step) => step.day === 1),
-  ),
-  schedules(
-    'a warm-up schedule may have each day only once',
-    `${STEPS}.all(a, ${STEPS}.exists_one(b, b.day == a.day))`,
-    (steps) => new Set(steps.map((step) => step.day)).size !== steps.length,
-  ),
-  schedules(
-    'a warm-up schedule must not go down: a later day may send at least as much as an earlier one',
-    `${STEPS}.all(a, ${STEPS}.all(b, a.day >= b.day || a.perDay <= b.perDay))`,
-    (steps) => steps.some((a) => steps.some((b) => a.day < b.day && a.perDay > b.perDay)),
-  ),
+  each({
+    list: 'addresses',
+    message: 'an address is either warmed or has begun some day (startedOn), not both',
+    cel: '!(has(a.startedOn) && has(a.warmed) && a.warmed)',
+    found: '.address',
+    items: (spec) => spec.addresses,
+    holds: (item) => !(item.warmed && item.startedOn),
+    show: (item) => item.address,
+  }),
+  ...warmupRules,
 ];
 
 export const ipPoolSpec = shape.meta({ cel: ipPoolRules });

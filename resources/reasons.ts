@@ -25,6 +25,7 @@ export const REASONS = {
   PoolNotFound: 'The SendingPool that poolRef names is not there.',
   PolicyNotFound: 'The QueuePolicy that queuePolicyRef names is not there; the last good one stays in force.',
   IPPoolNotFound: 'The IPPool that ipPoolRef names is not there.',
+  AddressNotInPool: "A dedicated address of the SendingDomain is not in its pool's IPPool.",
   DomainInTwoResources: 'Another SendingDomain, older than this, has the same domain.',
   AddressInTwoPools: 'Another IPPool, older than this, has the same address.',
   NotUsed: 'No SendingPool uses it.',

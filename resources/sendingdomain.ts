@@ -11,6 +11,14 @@ const shape = z.object({
     .max(1000)
     .default([])
     .describe('Accounts that may send for it; empty: every account.'),
+  addresses: z
+    .array(z.string().max(45))
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      "Dedicated addresses of the pool's IPPool: this domain's mail goes by these only, and by them only mail of domains that name them. Absent: all that no domain names.",
+    ),
   returnPath: hostname()
     .optional()
     .describe('Domain of the envelope sender that Postfleet sets; absent: left as sent.'),
@@ -47,6 +55,14 @@ export const sendingDomainRules: readonly Rule<Spec>[] = [
     rule: 'self.domain == oldSelf.domain',
     found: ['%s to %s', 'oldSelf.domain', 'self.domain'],
     fault: (spec, old) => (!old || spec.domain === old.domain ? null : `${old.domain} to ${spec.domain}`),
+  },
+  {
+    fieldPath: '.addresses',
+    message: 'a dedicated address may stand only once',
+    rule: '!has(self.addresses) || self.addresses.all(a, self.addresses.exists_one(b, b == a))',
+    found: ['%s', 'self.addresses.filter(a, !self.addresses.exists_one(b, b == a))[0]'],
+    fault: ({ addresses = [] }) =>
+      addresses.find((one) => addresses.indexOf(one) !== addresses.lastIndexOf(one)) ?? null,
   },
   unique('dkim', 'selector', 'each selector may stand only once', (spec) => spec.dkim),
 ];

@@ -35,6 +35,10 @@ export interface IPPoolSnapshot extends Snapshot {
   readonly placement?: Readonly<Record<string, readonly string[]>>;
   /** Where egress brings up movable addresses; absent: it does not. */
   readonly bringUp?: { readonly interface?: string | undefined; readonly segment?: string | undefined };
+  /** Absent: no address is being warmed up. */
+  readonly warmup?: IPPoolSpec['warmup'];
+  /** Addresses that only the mail of these domains goes by, and their mail by no others. Absent: there are none. */
+  readonly dedicated?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Key `domain.<domain>`: read by ingress on demand. Private keys are sealed (see seal.ts) and only ingress can open them. */

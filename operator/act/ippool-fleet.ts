@@ -59,8 +59,8 @@ async function look(
   before: IPPoolFindings | undefined,
 ): Promise<IPPoolFindings> {
   const parsed = parseIPPool(object);
-  const problem =
-    parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
+  const fleet = readFleet(deps.caches);
+  const problem = parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, fleet) : parsed.problem;
   let { leases, placement } = before ?? { leases: [], placement: null };
   if (parsed.kind === 'Invalid') return { problem, leases, placement, nats: { kind: 'Written' } };
   const pool = parsed.resource;
@@ -69,7 +69,7 @@ async function look(
     leases = await readLeases(bus, pool, before?.leases ?? []);
     const world = placeWorld(pool, deps.caches, leases, deps.now());
     placement = world && place(world);
-    const compiled = compileIPPool(pool, problem, placement);
+    const compiled = compileIPPool(pool, problem, placement, fleet);
     const { namespace, name } = pool.metadata;
     if (compiled.kind === 'Good') await bus.store.put(ipPoolSnapshotKey(namespace, name), compiled.snapshot);
   });

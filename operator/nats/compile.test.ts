@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { openKey, sealKey } from '../../mta/bus/seal.ts';
+import { DEFAULT_THRESHOLDS } from '../../mta/policy/warmup/health.ts';
 import { sampleDomain, sampleIPPool, samplePolicy, samplePool } from '../desired/samples.ts';
 import type { Problem } from '../observe/problems.ts';
+import type { ObjectMeta } from '../observe/resources.ts';
 import { compileDomain, compileIPPool, compilePool } from './compile.ts';
 import { reseal } from './reseal.ts';
 
@@ -57,11 +59,13 @@ describe('a SendingPool', () => {
   });
 });
 
+const alone = { pools: [samplePool()], domains: [] };
+
 test('an IPPool is compiled, and one with a problem is not', () => {
-  expect(good(compileIPPool(sampleIPPool(), null, null)).addresses).toEqual([
+  expect(good(compileIPPool(sampleIPPool(), null, null, alone)).addresses).toEqual([
     { address: '192.0.2.1', ehlo: 'm1.example.org', movable: false, state: 'Active', weight: 100 },
   ]);
-  expect(compileIPPool(sampleIPPool(), problem, null).kind).toBe('Bad');
+  expect(compileIPPool(sampleIPPool(), problem, null, alone).kind).toBe('Bad');
 });
 
 test('an IPPool says who may hold what, and where movable addresses are brought up', () => {
@@ -74,11 +78,40 @@ test('an IPPool says who may hold what, and where movable addresses are brought 
     { address: '192.0.2.1', nodes: null, problem: null },
     { address: '192.0.2.2', nodes: ['b', 'a'], problem: null },
   ];
-  expect(good(compileIPPool(pool, null, { addresses: placed, podNodes: [] }))).toMatchObject({
+  expect(good(compileIPPool(pool, null, { addresses: placed, podNodes: [] }, alone))).toMatchObject({
     placement: { '192.0.2.2': ['b', 'a'] },
     bringUp: { segment: '192.0.2.0/24' },
   });
-  expect(good(compileIPPool(sampleIPPool(), null, null))).not.toHaveProperty('placement');
+  expect(good(compileIPPool(sampleIPPool(), null, null, alone))).not.toHaveProperty('placement');
+});
+
+test('an IPPool carries its warm-up, with the defaults', () => {
+  expect(good(compileIPPool(sampleIPPool(), null, null, alone))).not.toHaveProperty('warmup');
+  expect(
+    good(compileIPPool(sampleIPPool({ warmup: { timeZone: 'Europe/Berlin' } }), null, null, alone)).warmup,
+  ).toEqual({
+    timeZone: 'Europe/Berlin',
+    schedules: {},
+    overflow: 'Warmed',
+    engagedFirst: false,
+    countDeferred: false,
+    stepBackDays: 3,
+    thresholds: DEFAULT_THRESHOLDS,
+    keepLedgerDays: 90,
+  });
+});
+
+test('addresses that a domain names are its own; the older of two claimants counts', () => {
+  const domain = (addresses: string[], over: Partial<ObjectMeta>, spec: object = {}) =>
+    sampleDomain({ addresses, ...spec }, over);
+  const domains = [
+    domain(['192.0.2.1'], { name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }),
+    domain(['192.0.2.2'], { name: 'b', creationTimestamp: '2026-02-01T00:00:00Z' }),
+    domain(['192.0.2.3'], { name: 'c' }, { domain: 'other.example', poolRef: { name: 'elsewhere' } }),
+    sampleDomain({ domain: 'free.example' }, { name: 'd' }),
+  ];
+  const { dedicated } = good(compileIPPool(sampleIPPool(), null, null, { ...alone, domains }));
+  expect(dedicated).toEqual({ 'example.org': ['192.0.2.1'] });
 });
 
 describe('a SendingDomain', () => {

@@ -4,7 +4,7 @@ import { SNAPSHOT_VERSION } from '../../mta/bus/snapshot.ts';
 import { bringsUp } from '../../resources/ippool.ts';
 import { type QueuePolicySpec, queuePolicySpec } from '../../resources/kinds.ts';
 import type { Placement } from '../decide/place.ts';
-import type { Problem } from '../observe/problems.ts';
+import { type Fleet, isOlder, type Problem } from '../observe/problems.ts';
 import type { IPPool, ObjectMeta, QueuePolicy, SendingDomain, SendingPool } from '../observe/resources.ts';
 
 export type Compiled<T> =
@@ -48,14 +48,19 @@ export function compilePool(
 const bad = (reason: Problem['reason'], message: string) =>
   ({ kind: 'Bad', problem: { reason, message } }) as const;
 
-/** @param placement null: nodes cannot be read here, and each pod takes what its machine has. */
+/**
+ * @param placement null: nodes cannot be read here, and each pod takes what its machine has.
+ * @param fleet names the domains that have addresses of this IPPool to themselves.
+ */
 export function compileIPPool(
   pool: IPPool,
   problem: Problem | null,
   placement: Placement | null,
+  fleet: Pick<Fleet, 'pools' | 'domains'>,
 ): Compiled<IPPoolSnapshot> {
   if (problem) return { kind: 'Bad', problem };
-  const { addresses } = pool.spec;
+  const { addresses, warmup } = pool.spec;
+  const dedicated = dedicatedOf(pool, fleet);
   const { interface: link, segment } = pool.spec.placement;
   const placed = placement?.addresses.flatMap(({ address, nodes }) =>
     nodes ? [[address, nodes] as const] : [],
@@ -63,12 +68,31 @@ export function compileIPPool(
   const snapshot: IPPoolSnapshot = {
     ...head(pool.metadata),
     addresses,
+    ...(warmup && { warmup }),
+    ...(Object.keys(dedicated).length > 0 && { dedicated }),
     ...(placed && { placement: Object.fromEntries(placed) }),
     ...(bringsUp(pool.spec) && {
       bringUp: { ...(link && { interface: link }), ...(segment && { segment }) },
     }),
   };
   return { kind: 'Good', snapshot };
+}
+
+/**
+ * By domain, the addresses that it names, those that the IPPool does not have included: mail of a domain whose addresses are all
+ * unknown waits, and never goes by one that is not its own.
+ */
+function dedicatedOf(
+  { metadata }: IPPool,
+  { pools, domains }: Pick<Fleet, 'pools' | 'domains'>,
+): Record<string, readonly string[]> {
+  const users = new Set(
+    pools.filter(({ spec }) => spec.ipPoolRef.name === metadata.name).map((pool) => pool.metadata.name),
+  );
+  const named = domains.filter(({ spec }) => spec.addresses && users.has(spec.poolRef.name));
+  // Of two that claim one domain the older counts, as for its snapshot.
+  const inOrder = named.toSorted((a, b) => (isOlder(a, b) ? 1 : -1));
+  return Object.fromEntries(inOrder.map(({ spec }) => [spec.domain, spec.addresses ?? []]));
 }
 
 export interface DkimKey {

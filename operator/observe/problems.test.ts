@@ -28,6 +28,14 @@ test('an address in two IPPools: the younger one is wrong', () => {
   expect(ipPoolProblem(younger, both)).toMatchObject({ reason: 'AddressInTwoPools' });
 });
 
+test('a dedicated address must be in the IPPool of the pool', () => {
+  expect(domainProblem(sampleDomain({ addresses: ['192.0.2.1'] }), fleet())).toBeNull();
+  expect(domainProblem(sampleDomain({ addresses: ['192.0.2.1', '192.0.2.9'] }), fleet())).toEqual({
+    reason: 'AddressNotInPool',
+    message: '192.0.2.9 is to be dedicated, but IPPool "main" does not have it',
+  });
+});
+
 test('a domain claimed twice: the younger one is wrong; one without a pool too', () => {
   const older = sampleDomain({}, { name: 'zoo', creationTimestamp: '2026-01-01T00:00:00Z' });
   const younger = sampleDomain({}, { name: 'ant', creationTimestamp: '2026-02-01T00:00:00Z' });

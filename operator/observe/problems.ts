@@ -32,7 +32,7 @@ export function poolProblem({ spec }: SendingPool, fleet: Fleet): Problem | null
 type Aged = { readonly metadata: { readonly name: string; readonly creationTimestamp?: string } };
 
 /** Creation decides, then the name. */
-function isOlder(a: Aged, b: Aged): boolean {
+export function isOlder(a: Aged, b: Aged): boolean {
   const [x, y] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
   return x === y ? a.metadata.name < b.metadata.name : x < y;
 }
@@ -61,5 +61,17 @@ export function domainProblem(domain: SendingDomain, fleet: Fleet): Problem | nu
     };
   if (!named(fleet.pools, poolRef.name))
     return { reason: 'PoolNotFound', message: `there is no valid SendingPool "${poolRef.name}"` };
-  return null;
+  return dedicatedProblem(domain, fleet);
+}
+
+function dedicatedProblem({ spec }: SendingDomain, fleet: Fleet): Problem | null {
+  const name = named(fleet.pools, spec.poolRef.name)?.spec.ipPoolRef.name ?? '';
+  const ipPool = named(fleet.ipPools, name);
+  const has = new Set(ipPool?.spec.addresses.map(({ address }) => address));
+  const unknown = spec.addresses?.find((address) => !has.has(address));
+  if (unknown === undefined) return null;
+  return {
+    reason: 'AddressNotInPool',
+    message: `${unknown} is to be dedicated, but IPPool "${name}" does not have it`,
+  };
 }
