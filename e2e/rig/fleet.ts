@@ -1,7 +1,10 @@
 // A whole fleet on loopback without Kubernetes: real roles as child processes, mutual TLS between them, real NATS and
 // PostgreSQL. The rig plays the operator: it writes the snapshot and the assignment.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccount } from '../../gateway/accounts.ts';
@@ -10,10 +13,11 @@ import { createKey } from '../../gateway/keys.ts';
 import { migrate } from '../../gateway/migrate.ts';
 import { type Bus, connectBus } from '../../mta/bus/client.ts';
 import { assignmentKey, FLEET_BUCKET, poolKey } from '../../mta/bus/names.ts';
-import type { Assignment } from '../../mta/bus/snapshot.ts';
+import type { Assignment, Statement } from '../../mta/bus/snapshot.ts';
 import { createAuthority } from '../../operator/authority/authority.ts';
 import { DELIVERY_NODE_OPTIONS } from '../../operator/desired/delivery-statefulset.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
+import { clientTls } from '../../process/identity/tls.ts';
 import { type Nats, startNats } from './nats.ts';
 import { freePorts } from './ports.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -36,10 +40,11 @@ export interface FleetOptions extends FleetPlan {
 export interface RolePod {
   readonly name: string;
   readonly uid: string;
+  readonly role: 'ingress' | 'delivery' | 'egress';
   readonly metricsPort: number;
-  readonly child: Child;
-  /** Starts it again under a new UID, as a StatefulSet would (delivery keeps its volume). */
   readonly env: NodeJS.ProcessEnv;
+  /** Its latest process. */
+  child: Child;
 }
 
 export interface Fleet {
@@ -53,6 +58,11 @@ export interface Fleet {
   /** The public DKIM keys to publish: DNS name and TXT value. */
   readonly dkimRecords: readonly { readonly name: string; readonly value: string }[];
   readonly assignment: () => Assignment;
+  /** Starts a further process of the pod, as a kubelet restarts a container: the same UID, the same volume. */
+  start(pod: RolePod, extra?: NodeJS.ProcessEnv): void;
+  ready(pod: RolePod): Promise<unknown>;
+  /** What a delivery pod says of itself to the operator. */
+  statement(pod: RolePod): Promise<Statement>;
   assign(change: (current: Assignment) => Omit<Assignment, 'revision'>): Promise<void>;
   metrics(pod: RolePod): Promise<string>;
   stop(): Promise<void>;
@@ -144,13 +154,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       ...extra,
       ...options.env?.[role],
     };
-    return {
-      name: pod,
-      uid: `${pod}-uid`,
-      metricsPort,
-      env,
-      child: new Child(process.execPath, [MAIN, role], { name: pod, env }),
-    };
+    return { name: pod, uid: `${pod}-uid`, role, metricsPort, env, child: launch(role, pod, env) };
   };
   const egress = await start('egress', 'egress-0', metricsEgress, POOL, {
     POSTFLEET_IP_POOL: `${NAMESPACE}/${POOL}`,
@@ -187,7 +191,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     nats,
     postgres,
     bus,
-    ingress: { ...ingress, smtpPort, httpsPort },
+    ingress: Object.assign(ingress, { smtpPort, httpsPort }),
     deliveries,
     egress,
     credentials: { user: 'acme', password: token },
@@ -197,6 +201,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       assignment = { ...change(assignment), revision: assignment.revision + 1 };
       await kv.put(assignmentKey(key), JSON.stringify(assignment));
     },
+    start(pod, extra = {}) {
+      pod.child = launch(pod.role, pod.name, { ...pod.env, ...extra });
+    },
+    ready: waitReady,
+    statement: (pod) => statementOf(pod, operatorDir),
     metrics: (pod) =>
       fetch(`http://127.0.0.1:${pod.metricsPort}/metrics`).then((response) => response.text()),
     async stop() {
@@ -214,6 +223,20 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     throw error;
   }
   return fleet;
+}
+
+const launch = (role: string, name: string, env: NodeJS.ProcessEnv): Child =>
+  new Child(process.execPath, [MAIN, role], { name, env });
+
+async function statementOf(pod: RolePod, operatorDir: string): Promise<Statement> {
+  const file = (name: string) => readFileSync(join(operatorDir, name), 'utf8');
+  const own = { cert: file('tls.crt'), key: file('tls.key'), ca: file('ca.crt') };
+  const sent = request({
+    ...clientTls(own, { role: 'delivery', uid: pod.uid }),
+    ...{ host: '127.0.0.1', port: pod.env.POSTFLEET_ADMIN_PORT, path: '/v1/statement', agent: false },
+  }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return JSON.parse((await response.toArray()).join('')) as Statement;
 }
 
 function waitReady(pod: RolePod): Promise<unknown> {

@@ -1,0 +1,32 @@
+// The rows of docs/crash-points.md: what each crash comes to is written there, and the walk holds the fleet to it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Row {
+  readonly point: string;
+  /** How often the mail server gets the mail. */
+  readonly copies: number;
+  /** How many recipients the fleet counts as possibly repeated. */
+  readonly counted: number;
+}
+
+const PAGE = join(import.meta.dirname, '../../docs/crash-points.md');
+
+/** Every row whose first cell is a name in backticks. */
+export function readRows(page = readFileSync(PAGE, 'utf8')): readonly Row[] {
+  return page
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .filter(([, point, , , copies]) => /^`[^`]+`$/.test(point ?? '') && copies !== undefined)
+    .map(([, point = '', , , copies = '', counted = '']) => ({
+      point: point.slice(1, -1),
+      copies: count(copies, point),
+      counted: count(counted, point),
+    }));
+}
+
+function count(cell: string, point: string): number {
+  const text = cell.replaceAll('*', '');
+  if (!/^\d+$/.test(text)) throw new Error(`docs/crash-points.md, ${point}: "${cell}" is no number`);
+  return Number(text);
+}
