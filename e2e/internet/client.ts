@@ -1,5 +1,5 @@
 // How tests and the demo talk to the internet's process.
-import { type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import type { Behaviour } from './behaviour.ts';
@@ -8,8 +8,12 @@ import type { InternetRecord } from './record.ts';
 import type { World } from './world.ts';
 import type { DnsFault, DnsRecord, DnsType } from './zone.ts';
 
+/** Connections at once for requests that end by themselves: a Unix socket whose queue is full refuses (EAGAIN) instead of waiting. */
+const MOST_CONNECTIONS = 32;
+
 export class InternetClient {
   readonly #socketPath: string;
+  readonly #agent = new Agent({ maxSockets: MOST_CONNECTIONS });
 
   /** `socketPath`: the control socket that main.ts was given. */
   constructor(socketPath: string) {
@@ -63,7 +67,8 @@ export class InternetClient {
   }
 
   async *#lines(path: string, signal?: AbortSignal): AsyncGenerator<InternetRecord> {
-    const response = await this.#ask('GET', path);
+    // One that is followed does not end: it takes no place among those that do.
+    const response = await this.#ask('GET', path, undefined, false);
     const lines = createInterface({ input: response });
     // Closed, not only destroyed: a reader whose input is destroyed waits for ever.
     const stop = () => lines.close();
@@ -84,9 +89,14 @@ export class InternetClient {
   }
 
   /** @throws with the internet's own words when it refuses */
-  async #ask(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+  async #ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    agent: Agent | false = this.#agent,
+  ): Promise<IncomingMessage> {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const asked = request({ socketPath: this.#socketPath, method, path, agent: false }, resolve);
+      const asked = request({ socketPath: this.#socketPath, method, path, agent }, resolve);
       asked.once('error', reject).end(body === undefined ? undefined : JSON.stringify(body));
     });
     if (response.statusCode === 200) return response;

@@ -288,6 +288,11 @@ describe('the control', () => {
     await expect(client.message('../../etc/passwd')).rejects.toThrow(/no message file/);
   });
 
+  test('answers thousands who ask at once: more than the queue of its socket holds', async () => {
+    const answers = await Promise.all(Array.from({ length: 3000 }, () => client.ca()));
+    expect(new Set(answers).size).toBe(1);
+  });
+
   test('streams records as they come', async () => {
     const stop = new AbortController();
     const seen: InternetRecord[] = [];
