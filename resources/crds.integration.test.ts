@@ -127,6 +127,42 @@ const bad: readonly Bad[] = [
     says: ['spec.replicas', 'shards must be at least replicas', '8 shards, 9 replicas'],
   },
   {
+    what: 'fewer pods at most than at least',
+    kind: 'SendingPool',
+    spec: pool({ autoscaling: { min: 4, max: 3 } }),
+    says: ['spec.autoscaling', 'must not be above', 'min 4, max 3'],
+  },
+  {
+    what: 'more pods by autoscaling than shards',
+    kind: 'SendingPool',
+    spec: pool({ shards: 8, autoscaling: { max: 9 } }),
+    says: ['spec.autoscaling', 'shards must be at least autoscaling.max', '8 shards, max 9'],
+  },
+  {
+    what: 'autoscaling without an upper bound',
+    kind: 'SendingPool',
+    spec: pool({ autoscaling: { min: 2 } }),
+    says: ['spec.autoscaling.max', 'Required'],
+  },
+  {
+    what: 'autoscaling to zero',
+    kind: 'SendingPool',
+    spec: pool({ autoscaling: { min: 0, max: 3 } }),
+    says: ['spec.autoscaling.min', 'greater than or equal to 1'],
+  },
+  {
+    what: 'a stabilization window of more than an hour',
+    kind: 'SendingPool',
+    spec: pool({ autoscaling: { max: 3, stabilizationSeconds: { down: 3601 } } }),
+    says: ['spec.autoscaling.stabilizationSeconds.down', 'less than or equal to 3600'],
+  },
+  {
+    what: 'a target of nothing',
+    kind: 'SendingPool',
+    spec: pool({ autoscaling: { max: 3, target: { readyPerPod: 0 } } }),
+    says: ['spec.autoscaling.target.readyPerPod', 'greater than or equal to 1'],
+  },
+  {
     what: 'shrinking shards',
     kind: 'SendingPool',
     old: pool({ shards: 8 }),

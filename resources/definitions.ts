@@ -61,7 +61,12 @@ export const definitions: readonly Definition[] = [
     rules: sendingPoolRules,
     name: { pattern: LABEL, maxLength: 40, why: 'pods, labels and streams are named after it' },
     columns: columns(
-      { name: 'Replicas', type: 'integer', jsonPath: '.spec.replicas', description: 'Pods wished for' },
+      {
+        name: 'Replicas',
+        type: 'integer',
+        jsonPath: '.status.desiredReplicas',
+        description: 'Pods wished for, by spec.replicas or by autoscaling',
+      },
       {
         name: 'Running',
         type: 'integer',
@@ -85,6 +90,13 @@ export const definitions: readonly Definition[] = [
         type: 'integer',
         jsonPath: '.status.drain.left',
         description: 'Recipients that have still to leave it',
+      },
+      {
+        name: 'Scaling',
+        type: 'string',
+        jsonPath: '.status.autoscaling.reason',
+        description: 'What autoscaling thinks; empty without it',
+        priority: 1,
       },
       { name: 'IPPool', type: 'string', jsonPath: '.spec.ipPoolRef.name', priority: 1 },
       { name: 'Drain', type: 'string', jsonPath: '.status.drain.step', priority: 1 },

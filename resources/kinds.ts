@@ -4,6 +4,7 @@ export const GROUP = 'postfleet.io';
 export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
+export type { AutoscalingSpec, AutoscalingStatus, Recommendation } from './autoscaling.ts';
 export { type Condition, conditionSchema } from './fields.ts';
 export { type IPPoolSpec, type IPPoolStatus, ipPoolSpec, ipPoolStatus } from './ippool.ts';
 export {

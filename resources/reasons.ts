@@ -6,6 +6,7 @@ export const CONDITION_TYPES = {
   Stalled: 'Work cannot go on until somebody changes something; the message says what.',
   Drained: 'SendingPool: no pod is leaving (True), one is (False), or it cannot be known (Unknown).',
   DurableStorage: "SendingPool: spooled mail survives the loss of a node, as the pool's volumes can move.",
+  Autoscaled: 'SendingPool: there are as many pods as the load asks for (with spec.autoscaling only).',
   VolumesSized: 'SendingPool: each spool volume has the size that storage.size asks for.',
   AddressesHeld: 'IPPool: each address is held by an egress pod.',
   DNSVerified: 'SendingDomain: the records that it needs are seen in DNS.',
@@ -73,6 +74,13 @@ export const REASONS = {
   InFlight: 'The pod has SMTP attempts under way.',
   EventsUnsent: 'The pod has events to send.',
   ScaledDown: 'Replicas were lowered by one.',
+  // autoscaling
+  AtTarget: 'There are as many pods as the load asks for.',
+  AtMaximum: 'The load asks for more pods than autoscaling.max allows.',
+  Stabilizing: 'Another number of pods would do; the stabilization window is not over yet.',
+  LoadUnknown: 'A pod does not say how much it has to do; until it does, none is taken away.',
+  ScaledUp: 'Autoscaling has raised the number of pods.',
+  ScalingDown: 'Autoscaling has lowered the number of pods by one; the pod is drained first.',
   Deleting: 'The resource is being deleted: intake is closed, its mail is leaving.',
   Retained: 'The resource was deleted with deletionPolicy Retain: its volumes and streams are kept.',
   // addresses

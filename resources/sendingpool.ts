@@ -1,5 +1,6 @@
 // SendingPool: delivery pods, the streams they work, the volume each has, and how one leaves.
 import { z } from 'zod';
+import { autoscalingRules, autoscalingSpec, autoscalingStatus } from './autoscaling.ts';
 import { commonStatus, name, storageQuantity, stringMap } from './fields.ts';
 import { quantityBytes } from './quantity.ts';
 import { each, type Rule, unique } from './rule.ts';
@@ -9,7 +10,8 @@ const shape = z.object({
     .int()
     .min(0)
     .default(1)
-    .describe('Delivery pods. Lowered one at a time, each pod drained first.'),
+    .describe('Delivery pods. Lowered one at a time, each pod drained first. Ignored with autoscaling.'),
+  autoscaling: autoscalingSpec.optional(),
   shards: z
     .int()
     .min(1)
@@ -105,6 +107,7 @@ export const sendingPoolRules: readonly Rule<Spec>[] = [
     found: ['%d to 0', 'oldSelf.replicas'],
     fault: (spec, old) => (!old || spec.replicas > 0 || old.replicas === 0 ? null : `${old.replicas} to 0`),
   },
+  ...autoscalingRules,
   unique('classes', 'name', 'a class may stand only once', (spec) => spec.classes),
   each({
     list: 'classes',
@@ -150,6 +153,10 @@ export const sendingPoolStatus = z.object({
   ...commonStatus,
   replicas: z.int().default(0).describe('Pods that exist; the scale subresource reads it.'),
   readyReplicas: z.int().default(0),
+  desiredReplicas: z
+    .int()
+    .optional()
+    .describe('Pods wished for: spec.replicas, or what autoscaling has decided.'),
   selector: z
     .string()
     .optional()
@@ -166,6 +173,9 @@ export const sendingPoolStatus = z.object({
     })
     .optional()
     .describe('The drain under way, if any.'),
+  autoscaling: autoscalingStatus
+    .optional()
+    .describe('With spec.autoscaling: what was decided, why, and from what.'),
 });
 
 export type SendingPoolSpec = z.infer<typeof sendingPoolSpec>;

@@ -15,6 +15,19 @@ test('a valid spec comes back with its defaults', () => {
   });
 });
 
+test('autoscaling needs only an upper bound; the rest has defaults', () => {
+  expect(validateSendingPool({ ...pool, autoscaling: { max: 5 } })).toMatchObject({
+    valid: true,
+    spec: {
+      autoscaling: {
+        min: 1,
+        target: { readyPerPod: 10_000, inFlightPerPod: 200, perSecondPerPod: 500 },
+        stabilizationSeconds: { up: 0, down: 300 },
+      },
+    },
+  });
+});
+
 test('errors name the field, its value and the limit, all at once', () => {
   const verdict = validateSendingPool({ ...pool, shards: 65, drain: { mode: 'Explode' } });
   if (verdict.valid) throw new Error('valid');

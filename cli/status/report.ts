@@ -58,7 +58,7 @@ export function poolReport(pool: PoolResource, before: Scrape, after: Scrape, se
   const ready = status.conditions?.find((condition) => condition.type === 'Ready');
   return {
     name,
-    ready: `${status.readyReplicas ?? 0}/${pool.spec.replicas}`,
+    ready: `${status.readyReplicas ?? 0}/${status.desiredReplicas ?? pool.spec.replicas}`,
     state: ready
       ? ready.status === 'True'
         ? 'Ready'

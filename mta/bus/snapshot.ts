@@ -123,6 +123,20 @@ export interface Statement {
   };
   readonly handedOver: number;
   readonly eventsUnsent: number;
+  /** What autoscaling goes by. A pod of an older release leaves it out: unknown, not zero. */
+  readonly work?: PodWork | undefined;
+}
+
+/** How much a delivery pod has to do. `null`: it is not known (nothing may be sent at all, or it is still being counted). */
+export interface PodWork {
+  /** Recipients and parcels that may be sent now and only wait for this pod; another pod could send them. */
+  readonly ready: number | null;
+  /** Recipients that are due, at sites that are blocked or as busy as limits allow: more pods would not help. */
+  readonly limited: number | null;
+  /** Recipients in the spool that wait for their due time. */
+  readonly waiting: number | null;
+  /** Recipients attempted a second, over the last ten; a refused connection is no attempt. */
+  readonly perSecond: number;
 }
 
 /**

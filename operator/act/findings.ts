@@ -1,6 +1,7 @@
 // What the fleet reconciles have seen in NATS and at the pods, for the reports. In memory only: after a restart it is
 // seen anew, and until then reports say that it is unknown.
 import type { AddressLease, Assignment } from '../../mta/bus/snapshot.ts';
+import type { Scaling } from '../decide/autoscale.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
 import type { Placement } from '../decide/place.ts';
@@ -29,6 +30,8 @@ export interface PoolFindings {
   readonly streams: StreamsView | null;
   readonly drain: DrainVerdict | null;
   readonly deletion: DeletionStep | null;
+  /** What autoscaling has decided; null: it is off, or has not looked yet. */
+  readonly scaling: Scaling | null;
   /** What was left in the leaving pod, for the estimate; oldest first. */
   readonly progress: readonly { readonly at: number; readonly left: number }[];
 }

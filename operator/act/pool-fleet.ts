@@ -5,10 +5,11 @@ import { assignmentKey, type PoolKey, poolKey, poolSnapshotKey } from '../../mta
 import type { Assignment, PoolSnapshot } from '../../mta/bus/snapshot.ts';
 import { failpoint } from '../../process/failpoint.ts';
 import { nextAssignment } from '../decide/assign.ts';
+import type { Scaling } from '../decide/autoscale.ts';
 import { type DrainVerdict, decideDrain } from '../decide/drain.ts';
 import { shardsToLookAt } from '../decide/restart.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../nats/assets.ts';
-import { readStreams } from '../nats/backlog.ts';
+import { readStreams, type StreamsView } from '../nats/backlog.ts';
 import { compilePool } from '../nats/compile.ts';
 import { readConsumers } from '../nats/consumers.ts';
 import type { FleetStore, Stored } from '../nats/fleet-store.ts';
@@ -24,6 +25,7 @@ import { tellDrain } from './drain-events.ts';
 import { findingsOf, type PoolFindings } from './findings.ts';
 import { advanceDeletion } from './pool-deletion.ts';
 import { removePod } from './remove-pod.ts';
+import { decidePoolScaling, inForce, tellScaling } from './scaling.ts';
 import { markUsed, replacePods, settleVolumes } from './spools.ts';
 
 type Up = Extract<BusState, { kind: 'Up' }>;
@@ -87,6 +89,7 @@ class PoolPass {
       streams: null,
       drain: null,
       deletion: null,
+      scaling: null,
       progress: [],
     };
     const { problem } = this.#desired();
@@ -127,13 +130,16 @@ class PoolPass {
     const { snapshot, problem } = await this.#snapshot(up, manager);
     const stored = await up.store.read<Assignment>(assignmentKey(this.#poolKey));
     const streams = await readStreams(manager, this.#poolKey, snapshot?.shards ?? 0);
-    const world = await this.#world(manager, snapshot, stored.value);
+    const asItIs = await this.#world(manager, snapshot, stored.value);
+    const scaling = this.#scale(asItIs, streams);
+    const world = scaling ? { ...asItIs, desiredReplicas: scaling.replicas } : asItIs;
     const seen = {
       ...this.#stamp(),
       nats: { kind: 'Written' },
       problem,
       readings: world.readings,
       streams,
+      scaling,
     } as const;
     if (this.#object.metadata.deletionTimestamp) {
       const deletion = snapshot
@@ -168,6 +174,15 @@ class PoolPass {
     return { snapshot, problem: null };
   }
 
+  /** How many pods there are to be, of a pool that scales by itself. */
+  #scale(world: PoolWorld, streams: StreamsView | null): Scaling | null {
+    const { pool } = this.#desired();
+    if (!pool || pool.metadata.deletionTimestamp) return null;
+    const scaling = decidePoolScaling(pool, world, streams, this.#before?.scaling ?? null);
+    if (scaling) tellScaling(this.#deps, this.#object, scaling, world.desiredReplicas);
+    return scaling;
+  }
+
   async #world(
     manager: JetStreamManager,
     snapshot: PoolSnapshot | null,
@@ -179,7 +194,8 @@ class PoolPass {
     const spec = pool?.spec ?? { replicas: Number.MAX_SAFE_INTEGER, drain: { mode: 'Wait' as const } };
     const { namespace = '', name } = refOf(this.#key);
     const cached = cachedWorld({ namespace, name }, { ...spec, shards }, caches, now());
-    const unheard = await withUnseenOwners(api, cached, assignment);
+    const wished = pool ? inForce(pool, cached.statefulSet, this.#before?.scaling ?? null) : spec.replicas;
+    const unheard = await withUnseenOwners(api, { ...cached, desiredReplicas: wished }, assignment);
     const world = { ...unheard, readings: await askAll(unheard.pods, ask) };
     // After the statements: what the process before was given is in these numbers then.
     const asked = shardsToLookAt(world, assignment);

@@ -23,6 +23,7 @@ import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
 import { findingsOf } from './findings.ts';
 import { writeStatus } from './report.ts';
 import { scaleStatefulSet } from './scale.ts';
+import { inForce } from './scaling.ts';
 import { claimSizes, growVolumes, templateSize } from './volumes.ts';
 
 const STALE_MS = 20_000;
@@ -47,6 +48,8 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   wakeFleet(deps, object);
   const sized = pool && volumesSized(pool.spec.storage.size, claimSizes(deps, pool), refused);
   await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem, sized));
+  // After the status: what autoscaling has decided must outlive this operator before it is acted on.
+  if (pool && !object.metadata.deletionTimestamp) await scaleUp(deps, world);
   return { requeueAfterSeconds: 60 };
 }
 
@@ -67,7 +70,9 @@ function worldOf(deps: Deps, object: AnyObject, pool: SendingPool | null): PoolW
   const running = (set?.spec as { replicas?: number } | undefined)?.replicas ?? 0;
   const spec = pool?.spec ?? { replicas: running, shards: 0, drain: { mode: 'Wait' as const } };
   const world = cachedWorld({ namespace, name }, spec, deps.caches, deps.now());
-  return { ...world, assignment: found?.assignment ?? null, readings: found?.readings ?? new Map() };
+  const desiredReplicas = pool ? inForce(pool, world.statefulSet, found?.scaling ?? null) : running;
+  const { assignment = null, readings = new Map() } = found ?? {};
+  return { ...world, desiredReplicas, assignment, readings };
 }
 
 async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Promise<void> {
@@ -79,17 +84,16 @@ async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Pr
   if (pdb) await applier.apply(TYPES.podDisruptionBudgets, pdb);
   else await applier.remove(TYPES.podDisruptionBudgets, ref);
   const set = world.statefulSet;
-  if (set?.deleting || (!set && pool.spec.replicas === 0)) return;
+  if (set?.deleting || (!set && world.desiredReplicas === 0)) return;
   const size = templateSize(deps.caches.statefulSets.get(keyOf(ref)));
   const built = buildDeliveryStatefulSet(pool, installation, nextPartition(world), size ?? undefined);
   await applier.apply(TYPES.statefulSets, built, set !== null);
-  await scaleUp(deps, world);
 }
 
 /** Adding pods needs no proof; only going down does. Written over the version that was seen. */
 async function scaleUp({ api }: Deps, world: PoolWorld): Promise<void> {
   const set = world.statefulSet;
-  if (!set || set.replicas >= world.desiredReplicas) return;
+  if (!set || set.deleting || set.replicas >= world.desiredReplicas) return;
   const { namespace = '' } = refOf(world.pool);
   const { name, uid, resourceVersion } = set;
   await scaleStatefulSet(api, { namespace, name, uid, resourceVersion }, world.desiredReplicas);
@@ -119,6 +123,10 @@ async function finishDeletion(
   return true;
 }
 
+/** Also while the spec is invalid: what was decided must not be forgotten meanwhile. */
+const autoscales = ({ spec }: AnyObject): boolean =>
+  (spec as { autoscaling?: object } | undefined)?.autoscaling !== undefined;
+
 function statusOf(
   deps: Deps,
   object: AnyObject,
@@ -138,6 +146,7 @@ function statusOf(
     world,
     problem,
     findings: findingsOf(deps.findings, object),
+    autoscales: autoscales(object),
     unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
     storage: [durableStorage(provisioners), ...(sized ? [sized] : [])],
   });

@@ -2,6 +2,7 @@
 
 import type { Assignment } from '../../mta/bus/snapshot.ts';
 import { failpoint } from '../../process/failpoint.ts';
+import { replicasInForce } from '../decide/autoscale.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
 import { removalRefusal } from '../decide/drain.ts';
 import type { Refusal } from '../decide/drain-checks.ts';
@@ -65,7 +66,10 @@ async function liveWorld(
   return {
     ...seen,
     // An invalid spec asks for nothing: then nobody leaves.
-    desiredReplicas: parsed.kind === 'Valid' ? parsed.resource.spec.replicas : Number.MAX_SAFE_INTEGER,
+    desiredReplicas:
+      parsed.kind === 'Valid'
+        ? replicasInForce(parsed.resource, seen.statefulSet?.replicas ?? null)
+        : Number.MAX_SAFE_INTEGER,
     statefulSet: statefulSet ? statefulSetView(statefulSet) : null,
     pods: [...seen.pods.filter(({ name }) => name !== verdict.pod), ...(pod ? [pod] : [])],
     assignment,

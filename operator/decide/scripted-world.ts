@@ -82,6 +82,7 @@ export function obedientStatement(
     inFlight: 0,
     handedOver: 0,
     eventsUnsent: 0,
+    work: { ready: 0, limited: 0, waiting: 0, perSecond: 0 },
     ...over,
     spool: {
       entries: 0,

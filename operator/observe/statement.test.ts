@@ -9,7 +9,13 @@ test('a whole statement of this pod is read', () => {
   expect(read({})).toEqual({ kind: 'statement', statement });
 });
 
+test('a statement of an older release says nothing of work, and that is all that is unknown then', () => {
+  expect(read({ work: undefined })).toMatchObject({ kind: 'statement', statement: { inFlight: 0 } });
+  expect(read({ work: { ...statement.work, ready: null } })).toMatchObject({ kind: 'statement' });
+});
+
 test.each([
+  ['NumberMissing', { work: { ...statement.work, perSecond: -1 } }],
   ['NumberMissing', { inFlight: undefined }],
   ['NumberMissing', { unacknowledged: -1 }],
   ['NumberMissing', { eventsUnsent: '0' }],

@@ -36,6 +36,14 @@ const statementSchema = z.object({
   }),
   handedOver: count,
   eventsUnsent: count,
+  work: z
+    .object({
+      ready: count.nullable(),
+      limited: count.nullable(),
+      waiting: count.nullable(),
+      perSecond: count,
+    })
+    .optional(),
 });
 
 const unknown = (reason: Extract<Reading, { kind: 'unknown' }>['reason'], message: string): Reading => ({

@@ -10,6 +10,7 @@ import { deliverySelector, selectorText } from '../desired/names.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { ObjectMeta } from '../observe/resources.ts';
 import type { PoolWorld } from '../observe/world.ts';
+import { autoscaledCondition, autoscalingStatus } from './autoscaling.ts';
 import { conditionsOf, firstOf, type Health, reconciling, stalled } from './conditions.ts';
 import { estimateSeconds } from './estimate.ts';
 import { membersOf } from './members.ts';
@@ -25,6 +26,8 @@ export interface PoolReport {
   readonly findings: PoolFindings | null;
   /** Why a pod finds no node, or null. */
   readonly unschedulable: string | null;
+  /** The number of pods is decided by the operator. */
+  readonly autoscales: boolean;
   /** Conditions of its volumes. */
   readonly storage: readonly NewCondition[];
 }
@@ -34,16 +37,26 @@ export function poolStatus(report: PoolReport): SendingPoolStatus {
   const members = membersOf(world);
   const spooled = members.reduce((sum, { queued }) => sum + queued, 0);
   const drain = drainStatus(report);
-  const own = [drainedCondition(findings?.drain ?? null), ...report.storage];
+  const autoscaling = report.autoscales
+    ? autoscalingStatus(findings?.scaling ?? null, before.autoscaling)
+    : null;
+  const own = [
+    drainedCondition(findings?.drain ?? null),
+    ...report.storage,
+    ...(report.autoscales ? [autoscaledCondition(autoscaling)] : []),
+  ];
+  const kept = (before.conditions ?? []).filter(({ type }) => report.autoscales || type !== 'Autoscaled');
   return {
     observedGeneration: metadata.generation,
-    conditions: conditionsOf(before.conditions ?? [], healthOf(report), own, metadata.generation, world.now),
+    conditions: conditionsOf(kept, healthOf(report), own, metadata.generation, world.now),
     replicas: world.pods.length,
     readyReplicas: world.pods.filter((pod) => pod.ready && !pod.deleting).length,
     selector: selectorText(deliverySelector(metadata.name)),
+    desiredReplicas: world.desiredReplicas,
     members,
     backlog: spooled + (findings?.streams?.parcels ?? 0),
     ...(drain && { drain }),
+    ...(autoscaling && { autoscaling }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { PoolFindings } from '../act/findings.ts';
+import type { Scaling } from '../decide/autoscale.ts';
 import { decideDrain } from '../decide/drain.ts';
 import {
   NOW,
@@ -55,13 +56,67 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
     streams: { parcels: 10, bounces: 0, closed: false },
     drain: decideDrain(world),
     deletion: null,
+    scaling: null,
     progress: [],
     ...found,
   };
   const storage = durableStorage([]);
   const { metadata } = samplePool();
-  return { metadata, before: {}, world, problem: null, findings, unschedulable: null, storage: [storage] };
+  return {
+    metadata,
+    before: {},
+    world,
+    problem: null,
+    findings,
+    unschedulable: null,
+    storage: [storage],
+    autoscales: false,
+  };
 }
+
+const scaling: Scaling = {
+  ...{ replicas: 2, reason: 'AtTarget', message: '14 ready at 10 a pod' },
+  load: { ready: 14, inFlight: 3, perSecond: 1.6, silent: [] },
+  history: [{ at: 7, low: 2, high: 2 }],
+};
+
+describe('autoscaling in the status of a SendingPool', () => {
+  const autoscaling = {
+    ...{ replicas: 2, reason: 'AtTarget', message: '14 ready at 10 a pod', history: [...scaling.history] },
+    ...{ ready: 14, inFlight: 3, perSecond: 2, silent: 0 },
+  };
+
+  test('what was decided, and from what', () => {
+    const status = poolStatus({ ...report(2, {}, { scaling }), autoscales: true });
+    expect(status).toMatchObject({ desiredReplicas: 2, autoscaling });
+    expect(condition(status, 'Autoscaled')).toMatchObject({ status: 'True', reason: 'AtTarget' });
+  });
+
+  test('a new operator keeps what stands there until it has decided itself', () => {
+    const kept = poolStatus({ ...report(), autoscales: true, before: { autoscaling } });
+    expect(kept).toMatchObject({ autoscaling });
+    const first = poolStatus({ ...report(), autoscales: true });
+    expect(first.autoscaling).toBeUndefined();
+    expect(condition(first, 'Autoscaled')).toMatchObject({ status: 'Unknown', reason: 'WaitingForNats' });
+  });
+
+  test.each([
+    ['AtMaximum', 'False'],
+    ['LoadUnknown', 'Unknown'],
+    ['Stabilizing', 'True'],
+  ] as const)('%s is %s', (reason, is) => {
+    const found = { scaling: { ...scaling, reason } };
+    const status = poolStatus({ ...report(2, {}, found), autoscales: true });
+    expect(condition(status, 'Autoscaled')).toMatchObject({ status: is, reason });
+  });
+
+  test('switched off, nothing of it stays', () => {
+    const { conditions } = poolStatus({ ...report(2, {}, { scaling }), autoscales: true });
+    const status = poolStatus({ ...report(), before: { autoscaling, conditions } });
+    expect(status.autoscaling).toBeUndefined();
+    expect(condition(status, 'Autoscaled')).toBeUndefined();
+  });
+});
 
 const condition = (status: { conditions: readonly { type: string }[] }, type: string) =>
   status.conditions.find((c) => c.type === type);
