@@ -21,6 +21,8 @@ export class StandIn {
   readonly spooled = new Map<string, number>();
   /** The process that each pod runs, when a test says so. */
   readonly processes = new Map<string, string>();
+  /** Where a pod listens. */
+  address: (pod: string) => string = () => '127.0.0.1';
   /** Pods that do not answer. */
   readonly silent = new Set<string>();
   readonly #api: KubeApi;
@@ -96,8 +98,8 @@ export class StandIn {
     await this.#api.create(TYPES.pods, pod);
     const status = {
       phase: 'Running',
-      podIP: '127.0.0.1',
-      podIPs: [{ ip: '127.0.0.1' }],
+      podIP: this.address(name),
+      podIPs: [{ ip: this.address(name) }],
       conditions: [{ type: 'Ready', status: 'True' }],
       containerStatuses: [
         { name: 'delivery', ready: true, restartCount: 0, image: 'x', imageID: 'x', state: { running: {} } },

@@ -1,22 +1,22 @@
 import { FAILPOINTS } from '../../process/failpoint.ts';
 import { ALONE, IN_LANES } from './delivery.ts';
+import { OF_OPERATOR } from './operator.ts';
 import { readRows } from './table.ts';
 
 const points = readRows().map(({ point }) => point);
-const scenarios = [...Object.keys(IN_LANES), ...Object.keys(ALONE)];
+const scenarios = [...Object.keys(IN_LANES), ...Object.keys(ALONE), ...Object.keys(OF_OPERATOR)];
 
 test('every row is walked, and nothing is walked that has no row', () => {
   expect(points.toSorted()).toEqual(scenarios.toSorted());
 });
 
 test('every failpoint has a row', () => {
-  const ofMail = Object.keys(FAILPOINTS).filter((name) => !name.startsWith('operator.'));
-  expect(points).toEqual(expect.arrayContaining(ofMail));
+  expect(points).toEqual(expect.arrayContaining(Object.keys(FAILPOINTS)));
 });
 
 test('a row says in numbers what it comes to', () => {
   expect(readRows('| `a.b` | x | y | **2** | 0 |\n| a | x | y | 1 | 0 |\n| `c` is prose |')).toEqual([
-    { point: 'a.b', copies: 2, counted: 0 },
+    { point: 'a.b', numbers: [2, 0] },
   ]);
   expect(() => readRows('| `a.b` | x | y | some | 0 |')).toThrow(/a\.b/);
 });

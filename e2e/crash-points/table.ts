@@ -4,10 +4,8 @@ import { join } from 'node:path';
 
 export interface Row {
   readonly point: string;
-  /** How often the mail server gets the mail. */
-  readonly copies: number;
-  /** How many recipients the fleet counts as possibly repeated. */
-  readonly counted: number;
+  /** The last two cells: of mail copies and counted repeats, of a drain replicas and moves. */
+  readonly numbers: readonly number[];
 }
 
 const PAGE = join(import.meta.dirname, '../../docs/crash-points.md');
@@ -17,11 +15,10 @@ export function readRows(page = readFileSync(PAGE, 'utf8')): readonly Row[] {
   return page
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()))
-    .filter(([, point, , , copies]) => /^`[^`]+`$/.test(point ?? '') && copies !== undefined)
-    .map(([, point = '', , , copies = '', counted = '']) => ({
+    .filter(([, point, , , ...numbers]) => /^`[^`]+`$/.test(point ?? '') && numbers.length === 3)
+    .map(([, point = '', , , ...numbers]) => ({
       point: point.slice(1, -1),
-      copies: count(copies, point),
-      counted: count(counted, point),
+      numbers: numbers.slice(0, 2).map((cell) => count(cell, point)),
     }));
 }
 
