@@ -127,7 +127,12 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       engine.poolChanged();
       obey();
     };
-    const changes = { pool: pooled, ipPool: () => {}, assignment: assigned, leases: () => {} };
+    const changes = {
+      pool: pooled,
+      ipPool: () => {},
+      assignment: assigned,
+      leases: () => sender.leasesChanged(),
+    };
     watchFleet(bus, poolKey(pool), fleet, changes, log, end.signal);
   });
   return {

@@ -93,6 +93,12 @@ export class EgressSender implements Sender {
     for (const session of this.pool.open()) session.close();
   }
 
+  /** Who holds which address has changed. */
+  leasesChanged(): void {
+    const ended = this.#parts.tunnels.endLost(this.#parts.leases());
+    if (ended > 0) this.#parts.log.info({ ended }, 'connections through a former holder are ended');
+  }
+
   rest(): void {
     this.pool.endIdle();
   }

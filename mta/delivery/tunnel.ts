@@ -1,4 +1,5 @@
 // The way out: HTTP CONNECT through the egress pod that holds the source address (mta/bus/connect.ts), over mutual TLS.
+import type { ClientRequest } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
@@ -38,6 +39,8 @@ export interface TunnelRequest {
 }
 
 const TIMEOUT_MS = 90_000;
+/** To an egress pod, which is of the same cluster. */
+const REACH_MS = 10_000;
 const SMTP_PORT = 25;
 const NO_MESSAGES = 100;
 const NO_SECONDS = 60;
@@ -48,6 +51,8 @@ export class Tunnels {
   readonly #agent = new Agent({ keepAlive: false, maxCachedSessions: 200 });
 
   readonly #port: number;
+  /** What is open or being opened, and through which holder of which address. */
+  readonly #through = new Map<Socket | ClientRequest, Pick<TunnelRequest, 'holder' | 'source'>>();
   #context: { readonly cert: RequestOptions['cert']; readonly secure: SecureContext } | null = null;
 
   /** @param tls our certificate, and the check that the other end is egress; read at each connection. */
@@ -74,6 +79,10 @@ export class Tunnels {
         timeout: TIMEOUT_MS,
       });
       const unreachable = (cause: Error) => reject(new TunnelRefused('EgressUnreachable', null, { cause }));
+      this.#keep(sent, ask);
+      const late = setTimeout(() => sent.destroy(new Error('not reached')), REACH_MS);
+      sent.once('socket', (socket) => socket.once('secureConnect', () => clearTimeout(late)));
+      sent.once('close', () => clearTimeout(late));
       sent.once('error', unreachable);
       sent.once('timeout', () => sent.destroy(new Error('no answer')));
       sent.once('response', (response) => {
@@ -84,6 +93,7 @@ export class Tunnels {
         socket.setTimeout(0);
         if (response.statusCode === 200) {
           if (head.length) socket.unshift(head);
+          this.#keep(socket as Socket, ask);
           resolve(granted(response.headers, socket as Socket));
           return;
         }
@@ -93,6 +103,23 @@ export class Tunnels {
       });
       sent.end();
     });
+  }
+
+  #keep(one: Socket | ClientRequest, { holder, source }: TunnelRequest): void {
+    this.#through.set(one, { holder, source });
+    one.once('close', () => this.#through.delete(one));
+  }
+
+  /**
+   * Ends what goes through a holder that has lost its address: it has closed the other end, or is gone with its node, and then
+   * nobody would say so for minutes. @returns how many were ended
+   */
+  endLost(leases: ReadonlyMap<string, AddressLease>): number {
+    const lost = [...this.#through].filter(([, { holder, source }]) =>
+      isLost(leases.get(source), holder.uid),
+    );
+    for (const [one] of lost) one.destroy(new Error('the address has another holder'));
+    return lost.length;
   }
 
   close(): void {
@@ -107,6 +134,12 @@ export class Tunnels {
     return { ...rest, secureContext: this.#context?.secure };
   }
 }
+
+/** Whether pod `uid` can do nothing more on the address: another holds it, and does not name it among those that linger. Pure. */
+export const isLost = (lease: AddressLease | undefined, uid: string): boolean =>
+  lease !== undefined &&
+  lease.holder.uid !== uid &&
+  !lease.lingering?.some(({ holder }) => holder.uid === uid);
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
