@@ -356,6 +356,20 @@ test('large transfers: bytes arrive whole, and a slow reader slows the sender', 
   expect(received).toBe(total);
 });
 
+test('an address that is of no use says so in its lease and is granted no more, until it is tried again', async () => {
+  const { port } = await sink();
+  const role = await holding('e1');
+  const { socket } = await connect(role, `mx.test:${port}`, pod('p1'));
+  await until('its connection to count', async () => (await lease(FIRST)).connected === 1);
+  socket.destroy();
+  role.keepers.setUnfit(FIRST, 'it cannot be bound');
+  await until('the word of it', async () => (await lease(FIRST)).unfit === 'it cannot be bound');
+  expect((await connect(role, `mx.test:${port}`, pod('p1'))).status).toBe(421);
+  role.keepers.setUnfit(FIRST, null);
+  await until('its return', async () => (await lease(FIRST)).unfit === undefined);
+  expect((await connect(role, `mx.test:${port}`, pod('p1'))).status).toBe(200);
+});
+
 describe('changes of holder', () => {
   test('a second pod waits beside the first, follows within a moment of its end, and counts what the first still has open', async () => {
     const { port, sockets } = await sink((socket) => socket.on('end', () => socket.end()).resume());

@@ -9,6 +9,7 @@ import { type Connection, Connections, type Owner } from './connections.ts';
 import { decideConnect, type Grant, type Picture } from './decide.ts';
 import { type DialOptions, dial } from './dial.ts';
 import { EpochBook } from './epochs.ts';
+import type { DialOutcome } from './fitness.ts';
 import { Fleet } from './fleet.ts';
 import * as metrics from './metrics.ts';
 import { Refused } from './refusal.ts';
@@ -25,6 +26,8 @@ export interface EgressOptions {
   readonly connectTimeoutMs: number;
   readonly idleMs: TunnelLimits['idleMs'];
   readonly halfClosedMs: TunnelLimits['halfClosedMs'];
+  /** Told how each connection that was granted fared. */
+  readonly onDial: (address: string, outcome: DialOutcome, host: string) => void;
   /** Monotonic ms. */
   readonly now: () => number;
   readonly log: Log;
@@ -79,6 +82,7 @@ export class Egress {
       );
       done();
       this.#connected.set(request.source, this.connected(request.source) + 1);
+      this.#options.onDial(request.source, 'connected', request.host);
       return {
         grant,
         peer: remote.remoteAddress ?? '',
@@ -90,6 +94,8 @@ export class Egress {
       };
     } catch (error) {
       connection.ended();
+      const outcome = error instanceof Refused && !gone.aborted ? outcomeOf(error) : null;
+      if (outcome) this.#options.onDial(request.source, outcome, request.host);
       throw error instanceof Refused ? this.#refused(error, request, provider) : error;
     }
   }
@@ -179,6 +185,13 @@ export class Egress {
     this.#options.log.info({ uid, why, closed }, 'fenced');
     return closed;
   }
+}
+
+/** Null: it says nothing of the address. Many connections to one host can use up the ports of an address that is well. */
+function outcomeOf({ reason, cause }: Refused): DialOutcome | null {
+  const portsUsedUp = (cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+  if (reason === 'SourceFailed' && !portsUsedUp) return 'unbound';
+  return reason === 'ConnectFailed' || reason === 'ConnectTimeout' ? 'failed' : null;
 }
 
 const slotKey = ({ address, provider }: Pick<Owner, 'address' | 'provider'>): string =>

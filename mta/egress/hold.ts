@@ -51,7 +51,9 @@ export function decideTake(seen: Seen, claimant: Claimant, nowMs: number, times:
   // This pod's own, from a process before this one: a container starts only when its predecessor has ended.
   if (record?.holder.uid === claimant.uid) return next;
   const free = !record || (record.released && (!record.stays || record.holder.node === claimant.node));
-  const left = seen.sinceMs + (free ? 0 : times.leaseMs) + claimant.rank * times.standbyMs - nowMs;
+  // One that nobody ever held is no loss yet: pods that have only just been made may start in any order.
+  const headStart = claimant.rank * (record ? times.standbyMs : times.leaseMs);
+  const left = seen.sinceMs + (free ? 0 : times.leaseMs) + headStart - nowMs;
   if (left <= 0) return next;
   return { step: 'wait', forMs: Math.min(left, times.pollMs), why: whyWait(record, claimant) };
 }

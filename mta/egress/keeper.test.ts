@@ -30,9 +30,10 @@ describe('when an address may be taken', () => {
 
   const stays = { released: true, stays: true } as const;
   test.each([
-    ['a pod that stands by gives the other a head start', null, 1, 1999, 'another node is to take it first'],
-    ['and then takes it', null, 1, 2000, null],
-    ['after a release too', record('b', 4, { released: true }), 1, 1999, 'another node is to take it first'],
+    ['a pod that stands by gives the other a head start', null, 1, 9999, 'another node is to take it first'],
+    ['and then takes it', null, 1, 10_000, null],
+    ['after a release less', record('b', 4, { released: true }), 1, 1999, 'another node is to take it first'],
+    ['and then at once', record('b', 4, { released: true }), 1, 2000, null],
     ['after the lease', record('b', 4), 1, 11_999, 'held by pod-b'],
     ['the second longer', record('b', 4), 2, 13_999, 'held by pod-b'],
     [

@@ -113,6 +113,10 @@ export class Keeper {
     this.#now();
   }
 
+  get isUnfit(): boolean {
+    return this.#unfit !== null;
+  }
+
   /** Says in the lease whether the address is of use. */
   setUnfit(why: string | null): void {
     if (this.#unfit === why) return;

@@ -82,7 +82,13 @@ export class Keepers {
 
   /** Whether connections may be granted on it. */
   grants(address: string): boolean {
-    return !this.#leaving.has(address) && (this.#keepers.get(address)?.keeper.epoch ?? null) !== null;
+    const keeper = this.#keepers.get(address)?.keeper;
+    return keeper !== undefined && keeper.epoch !== null && !keeper.isUnfit && !this.#leaving.has(address);
+  }
+
+  /** Takes an address out, or (null) has it used again. */
+  setUnfit(address: string, why: string | null): void {
+    this.#keepers.get(address)?.keeper.setUnfit(why);
   }
 
   /** What holders before still have open on the addresses held here. */

@@ -1,8 +1,9 @@
 // The lease record in NATS KV, written by compare-and-set on its revision.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { leaseKey } from '../bus/names.ts';
-import type { AddressLease } from '../bus/snapshot.ts';
+import type { Bus } from '../bus/client.ts';
+import { LEASE_BUCKET, leaseKey } from '../bus/names.ts';
+import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import { LeaseConflict, type LeaseStore } from './keeper.ts';
 
 /** JetStream's "wrong last sequence". */
@@ -47,4 +48,16 @@ export function leaseStore(
       }
     },
   };
+}
+
+/** The leases of all addresses of the pool, whoever holds them. Rejects while NATS is away. */
+export async function readLeases(
+  bus: Pick<Bus, 'kv'>,
+  ipPool: Pick<IPPoolSnapshot, 'addresses'> | null,
+): Promise<AddressLease[]> {
+  const kv = await bus.kv(LEASE_BUCKET);
+  const entries = await Promise.all(
+    (ipPool?.addresses ?? []).map(({ address }) => kv.get(leaseKey(address))),
+  );
+  return entries.flatMap((entry) => (entry?.operation === 'PUT' ? [entry.json<AddressLease>()] : []));
 }

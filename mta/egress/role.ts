@@ -12,15 +12,17 @@ import { broughtUpPresence } from './bringup.ts';
 import { destinationRule } from './destinations.ts';
 import type { DialOptions } from './dial.ts';
 import { Egress } from './egress.ts';
+import { FITNESS_RULES } from './fitness.ts';
 import { followFleet } from './fleet.ts';
 import type { LeaseTimes } from './hold.ts';
 import { linkFor, ownAddresses } from './interfaces.ts';
 import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
 import { type Address, Keepers } from './keepers.ts';
-import { leaseStore } from './lease_store.ts';
+import { leaseStore, readLeases } from './lease_store.ts';
 import { ipLinks } from './links.ts';
 import { leaseHeld } from './metrics.ts';
 import { nodeLock } from './node_lock.ts';
+import { Physician } from './physician.ts';
 import { eligible, rankOf } from './placement.ts';
 import { fixedPresence, type Presence } from './presence.ts';
 import { egressServer, type TlsFiles } from './server.ts';
@@ -30,6 +32,9 @@ const log = rootLog.child({ room: 'egress' });
 
 /** How long an address that leaves the IPPool waits for its connections: a grant, and what comes after it. */
 const VACATE_MS = LONGEST_CONNECTION_MS;
+
+/** Longer than a renewal: what other pods have connected is read from their leases. */
+const EXAMINE_MS = 4_000;
 
 export interface RoleParts {
   readonly settings: Pick<
@@ -67,7 +72,19 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const { settings, clock, bus, readiness } = parts;
   readiness.set('addresses', 'the snapshot is not there yet');
   let graceMs = VACATE_MS;
-  const egress = newEgress(parts, (address) => keepers.grants(address));
+  const physician = new Physician({
+    rules: FITNESS_RULES,
+    now: clock.now,
+    leases: () => readLeases(bus, egress.fleet.ipPool),
+    onChange: (address, why) => {
+      keepers.setUnfit(address, why);
+      log[why === null ? 'info' : 'warn'](
+        { address, why },
+        why === null ? 'address in use again' : 'address taken out',
+      );
+    },
+  });
+  const egress = newEgress(parts, (address) => keepers.grants(address), physician);
   const server = egressServer(egress, parts.tls, log);
   const port = await listen(server, settings.POSTFLEET_EGRESS_PORT);
   const tellReadiness = () =>
@@ -77,6 +94,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     );
   const changed: KeeperOptions['onChange'] = (keeper, how) => {
     tellChange(keeper, egress, how);
+    if (keeper.epoch === null) physician.forget(keeper.options.address);
     egress.inherit(keeper.options.address, keeper.lingering);
     tellReadiness();
   };
@@ -103,6 +121,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     if (unheld && unheld !== told) log.info({ unheld: keepers.unheld }, 'addresses not held here');
     told = unheld;
   };
+  const examine = setInterval(() => void physician.look(), EXAMINE_MS).unref();
   const look = setInterval(() => {
     tellReadiness();
     tellUnheld();
@@ -118,6 +137,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       graceMs = ms;
       readiness.set('addresses', 'shutting down');
       clearInterval(look);
+      clearInterval(examine);
       end.abort();
       const late = setTimeout(() => {
         over.abort();
@@ -137,6 +157,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
 function newEgress(
   { settings, resolve, clock, connectTimeoutMs, idleMs, halfClosedMs }: RoleParts,
   holds: (a: string) => boolean,
+  physician: Physician,
 ) {
   const own = () => [
     ...ownAddresses(),
@@ -150,6 +171,7 @@ function newEgress(
     connectTimeoutMs,
     idleMs,
     halfClosedMs,
+    onDial: (address, outcome, host) => physician.note(address, outcome, host),
     now: clock.now,
     log,
   });

@@ -97,8 +97,9 @@ function tellMoves(
   before: IPPoolFindings | undefined,
   now: IPPoolFindings,
 ): void {
-  for (const { address, holder, epoch, released } of now.leases) {
+  for (const { address, holder, epoch, released, unfit } of now.leases) {
     const old = before?.leases.find((lease) => lease.address === address);
+    tellFitness(deps, object, address, old?.unfit, unfit);
     if (released || !before || (old?.epoch === epoch && old.holder.uid === holder.uid)) continue;
     const note = `${address} is held by ${holder.pod} on ${holder.node}`;
     deps.tell(identified(object, 'IPPool'), {
@@ -108,4 +109,14 @@ function tellMoves(
       note,
     });
   }
+}
+
+function tellFitness(deps: Deps, object: AnyObject, address: string, before?: string, now?: string): void {
+  if ((before === undefined) === (now === undefined)) return;
+  deps.tell(identified(object, 'IPPool'), {
+    ...(now === undefined
+      ? { type: 'Normal', reason: 'AddressFit', note: `${address} is used again` }
+      : { type: 'Warning', reason: 'AddressUnfit', note: `${address} is taken out: ${now}` }),
+    action: 'Judge',
+  });
 }

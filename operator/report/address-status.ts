@@ -16,7 +16,9 @@ export function addressStatus(
   const held = lease && heldBy(lease);
   if (state === 'Draining') return lease ? draining(lease) : drained(address);
   if (!held || !isThere(lease, seen)) return unplaced(address, movable, lease, seen);
-  return held;
+  return lease.unfit === undefined
+    ? held
+    : { ...held, state: 'Unfit', ...because('AddressUnfit', lease.unfit) };
 }
 
 /** Those that were taken out of the spec and are not free yet. */

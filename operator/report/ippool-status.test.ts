@@ -78,7 +78,7 @@ test.each<[string, Partial<IPPoolReport>]>([
 ])('one that is not held says why, and the others send on: %s', (reason, over) => {
   expect(statesOf(over)).toEqual(['Held', `Unplaced ${reason}`]);
   expect(conditionOf(over, 'AddressesHeld')).toMatchObject({ status: 'False', reason: 'AddressUnplaced' });
-  expect(conditionOf(over, 'AddressesHeld')?.message).toContain(`1 of 2 addresses are held; ${SECOND}: `);
+  expect(conditionOf(over, 'AddressesHeld')?.message).toContain(`1 of 2 addresses are of use; ${SECOND}: `);
 });
 
 test('none held: no mail leaves through the pool, and the condition says so', () => {
@@ -100,6 +100,16 @@ test('a holder that is not ready, or has given it up, does not count', () => {
   );
   const released = found({ leases: [lease(FIRST, { released: true }), lease(SECOND)] });
   expect(statesOf({ findings: released })[0]).toMatch(/^Unplaced/);
+});
+
+test('one that is taken out says why, and is not counted', () => {
+  const over = {
+    findings: found({ leases: [lease(FIRST), lease(SECOND, { unfit: 'it cannot be bound' })] }),
+  };
+  expect(statesOf(over)).toEqual(['Held', 'Unfit AddressUnfit']);
+  expect(ipPoolStatus(report(over)).held).toBe('1/2');
+  expect(conditionOf(over, 'AddressesHeld')).toMatchObject({ status: 'False', reason: 'AddressUnfit' });
+  expect(conditionOf(over, 'AddressesHeld')?.message).toContain(`${SECOND}: it cannot be bound`);
 });
 
 test('an address drains until it is free; one that was taken out is shown until then', () => {

@@ -37,7 +37,7 @@ export function ipPoolStatus(report: IPPoolReport): IPPoolStatus {
     type: 'AddressesHeld',
     status: report.findings ? (why ? 'False' : 'True') : 'Unknown',
     reason: why?.reason ?? 'AsExpected',
-    message: why?.message ?? `${held} of ${wanted.length} addresses are held`,
+    message: why?.message ?? `${held} of ${wanted.length} addresses are of use`,
   } as const;
   return {
     observedGeneration: metadata.generation,
@@ -52,8 +52,12 @@ function whyNotAll(addresses: readonly AddressStatus[], held: number): Why {
   const others = addresses.filter(({ state }) => state !== 'Held');
   const named = others.slice(0, MOST_NAMED).map(({ address, message }) => `${address}: ${message}`);
   const more = others.length > MOST_NAMED ? ` and ${others.length - MOST_NAMED} more` : '';
-  const reason = held === 0 ? 'NoAddressHeld' : 'AddressUnplaced';
-  return { reason, message: `${held} of ${addresses.length} addresses are held; ${named.join('; ')}${more}` };
+  const message = `${held} of ${addresses.length} addresses are of use; ${named.join('; ')}${more}`;
+  if (held === 0) return { reason: 'NoAddressHeld', message };
+  return {
+    reason: others.some(({ state }) => state === 'Unplaced') ? 'AddressUnplaced' : 'AddressUnfit',
+    message,
+  };
 }
 
 function healthOf(report: IPPoolReport, why: Why | null): Health {
