@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { FAILPOINTS } from '../../process/failpoint.ts';
 import { ALONE, IN_LANES } from './delivery.ts';
 import { OF_OPERATOR } from './operator.ts';
-import { readRows } from './table.ts';
+import { readRows, readTests } from './table.ts';
 
 const points = readRows().map(({ point }) => point);
 const scenarios = [...Object.keys(IN_LANES), ...Object.keys(ALONE), ...Object.keys(OF_OPERATOR)];
@@ -19,4 +21,13 @@ test('a row says in numbers what it comes to', () => {
     { point: 'a.b', numbers: [2, 0] },
   ]);
   expect(() => readRows('| `a.b` | x | y | some | 0 |')).toThrow(/a\.b/);
+});
+
+test('a test that a row names is there', () => {
+  const named = readTests();
+  expect(named.length).toBeGreaterThan(10);
+  for (const { file, title } of named) {
+    const source = readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
+    expect({ file, title, there: source.includes(`'${title}'`) }).toEqual({ file, title, there: true });
+  }
 });

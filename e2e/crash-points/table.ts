@@ -27,3 +27,9 @@ function count(cell: string, point: string): number {
   if (!/^\d+$/.test(text)) throw new Error(`docs/crash-points.md, ${point}: "${cell}" is no number`);
   return Number(text);
 }
+
+/** The tests that rows without a failpoint name: `file` › title. */
+export function readTests(page = readFileSync(PAGE, 'utf8')): readonly { file: string; title: string }[] {
+  const cells = page.matchAll(/\| `([\w./-]+)` › (.+?) \|$/gm);
+  return [...cells].map(([, file = '', title = '']) => ({ file, title }));
+}

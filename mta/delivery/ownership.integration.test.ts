@@ -204,27 +204,43 @@ describe('the admin port', () => {
 });
 
 describe('acknowledgements whose confirmation is lost', () => {
-  test('a pod that is cordoned asks again, and gives its shards up', async () => {
-    const bus = await fixture.connect('delivery-lossy');
-    fixture.afterwards(() => bus.close());
-    let lost = 0;
-    const request: Bus['nc']['request'] = (subject, payload, options) => {
-      if (!subject.startsWith('$JS.ACK') || lost >= 6) return bus.nc.request(subject, payload, options);
-      lost++;
-      return Promise.reject(new Error('the answer is lost'));
-    };
-    const lossy: Bus = { ...bus, nc: Object.assign(Object.create(bus.nc), { request }) };
-    const pod = await fixture.pod('lossy', { bus: Promise.resolve(lossy) });
-    fixture.mx.set('later.test', { kind: 'temporary', reason: 'SERVFAIL' });
-    const sent: Parcel[] = [];
-    for (let n = 0; n < 3; n++) sent.push(await fixture.submit([`user${n}@later.test`]));
-    await until('all to be in hand and in the spool', () => pod.statement().spool.entries === 3 && lost >= 3);
-    await fixture.assign(({ members }) => ({ members: members.map((one) => ({ ...one, cordoned: true })) }));
-    await until('the shards to be given up', () => {
-      const { assignmentRevision, held, unacknowledged } = pod.statement();
-      return assignmentRevision === fixture.assignment.revision && held.length === 0 && unacknowledged === 0;
-    });
-    expect(await fixture.stored()).toBe(0);
-    expect(pod.statement().spool.entries).toBe(sent.length);
-  }, 60_000);
+  test.each([
+    ['before NATS has heard of them', false],
+    ['after NATS has carried them out', true],
+  ])(
+    '%s: a pod that is cordoned asks again, and gives its shards up',
+    async (_, isHeard) => {
+      const name = `lossy-${isHeard}`;
+      const bus = await fixture.connect(`delivery-${name}`);
+      fixture.afterwards(() => bus.close());
+      let lost = 0;
+      const request: Bus['nc']['request'] = (subject, payload, options) => {
+        if (!subject.startsWith('$JS.ACK') || lost >= 6) return bus.nc.request(subject, payload, options);
+        lost++;
+        const heard = isHeard ? bus.nc.request(subject, payload, options) : Promise.resolve();
+        return heard.then(() => Promise.reject(new Error('the answer is lost')));
+      };
+      const lossy: Bus = { ...bus, nc: Object.assign(Object.create(bus.nc), { request }) };
+      const pod = await fixture.pod(name, { bus: Promise.resolve(lossy) });
+      fixture.mx.set('later.test', { kind: 'temporary', reason: 'SERVFAIL' });
+      const sent: Parcel[] = [];
+      for (let n = 0; n < 3; n++) sent.push(await fixture.submit([`user${n}@later.test`]));
+      await until(
+        'all to be in hand and in the spool',
+        () => pod.statement().spool.entries === 3 && lost >= 3,
+      );
+      await fixture.assign(({ members }) => ({
+        members: members.map((one) => ({ ...one, cordoned: true })),
+      }));
+      await until('the shards to be given up', () => {
+        const { assignmentRevision, held, unacknowledged } = pod.statement();
+        return (
+          assignmentRevision === fixture.assignment.revision && held.length === 0 && unacknowledged === 0
+        );
+      });
+      expect(await fixture.stored()).toBe(0);
+      expect(pod.statement().spool.entries).toBe(sent.length);
+    },
+    60_000,
+  );
 });

@@ -48,8 +48,9 @@ export const bounceStreamWish = (profile: StreamProfile): StreamWish =>
   workQueue(BOUNCE_STREAM, ['bounce.*'], profile);
 
 /**
- * What a pool's shards have had acknowledged within a day; 16 bytes a parcel, so a shard's worth of space is enough for 380 a second in
- * 512 MiB. Beyond it the oldest are forgotten first: it only makes repeats be recognised, so it never refuses.
+ * What a pool's shards have had acknowledged within a day; 16 bytes a parcel, so a quarter of a shard is enough for 97 a second in 128 MiB.
+ * A pod that takes shards over has it in memory, so it is not more. Beyond it the oldest are forgotten first: it only makes
+ * repeats be recognised, so it never refuses.
  */
 export const memoryStreamWish = (pool: PoolKey, profile: StreamProfile): StreamWish => ({
   name: memoryStream(pool),
@@ -58,7 +59,7 @@ export const memoryStreamWish = (pool: PoolKey, profile: StreamProfile): StreamW
   storage: 'file',
   num_replicas: profile.replicas,
   discard: 'old',
-  max_bytes: profile.shardMaxBytes,
+  max_bytes: Math.ceil(profile.shardMaxBytes / 4),
   max_age: 24 * 3600 * SECOND,
   duplicate_window: 120 * SECOND,
   deny_delete: true,

@@ -1,4 +1,4 @@
-// A set of 16-byte ids in one block of memory: 21 to 43 bytes an id, where a Set of strings takes 100. Exact, never a guess: an id that
+// A set of 16-byte ids in one block of memory: 21 to 32 bytes an id, where a Set of strings takes 100. Exact, never a guess: an id that
 // was taken for another would be a mail that is not sent. The ids are hashes already, so their first word is the place (open addressing).
 import { ID_BYTES } from './chunk.ts';
 
@@ -73,7 +73,7 @@ export class IdSet {
 
   #grow(): void {
     const before = this.#words;
-    this.#words = new Uint32Array(before.length * 2);
+    this.#words = new Uint32Array(Math.ceil((before.length / WORDS) * 1.5) * WORDS);
     this.#size = 0;
     for (let at = 0; at < before.length; at += WORDS)
       this.#put(before[at] ?? 0, before[at + 1] ?? 0, before[at + 2] ?? 0, before[at + 3] ?? 0);

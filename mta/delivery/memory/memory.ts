@@ -21,7 +21,7 @@ export interface MemoryParts {
   /** Monotonic ms. */
   readonly monotonic: () => number;
   readonly log: Log;
-  /** Why nothing more should be acknowledged, or null. */
+  /** Why nothing more should be acknowledged, or a shard is not pulled; or null. */
   readonly obstacle: (why: string | null) => void;
 }
 
@@ -37,6 +37,8 @@ export interface Remembered {
 export class ShardMemory implements Remembered {
   readonly #parts: MemoryParts;
   readonly #journal: Journal;
+  /** Shards that are not pulled because their memory cannot be read, and why. */
+  readonly #unreadable = new Map<number, string>();
   readonly #inherited = new Map<number, { readonly ids: IdSet; readonly until: number }>();
   readonly #timer: NodeJS.Timeout;
 
@@ -65,14 +67,17 @@ export class ShardMemory implements Remembered {
     while (!signal.aborted) {
       try {
         const ids = await read(shard);
+        this.#unreadable.delete(shard);
         if (signal.aborted) return false;
         this.#inherited.set(shard, { ids, until: monotonic() + REMEMBERED_MS });
         return true;
       } catch (error) {
         log.warn({ shard, err: error }, 'the memory of a shard cannot be read; nothing of it is pulled yet');
+        this.#unreadable.set(shard, (error as Error).message);
         await pause(RETRY_MS, signal);
       }
     }
+    this.#unreadable.delete(shard);
     return false;
   }
 
@@ -96,17 +101,19 @@ export class ShardMemory implements Remembered {
   }
 
   #upkeep(): void {
-    const { log, monotonic, obstacle } = this.#parts;
+    const { log, monotonic } = this.#parts;
     for (const [shard, { until }] of this.#inherited) if (monotonic() >= until) this.#inherited.delete(shard);
-    const { waiting } = this.#journal;
-    obstacle(
-      this.hasRoom
-        ? null
-        : `${waiting} acknowledged ids cannot be written for the next owner of their shards`,
-    );
+    this.#parts.obstacle(this.#inTheWay());
     for (const shard of this.#journal.shards)
       this.flush(shard).catch((error: unknown) =>
         log.warn({ shard, err: error }, 'the memory of a shard cannot be written; it is tried again'),
       );
+  }
+  #inTheWay(): string | null {
+    const { waiting } = this.#journal;
+    if (!this.hasRoom)
+      return `${waiting} acknowledged ids cannot be written for the next owner of their shards`;
+    const [unreadable] = this.#unreadable;
+    return unreadable ? `that of shard ${unreadable[0]} cannot be read: ${unreadable[1]}` : null;
   }
 }
