@@ -22,6 +22,8 @@ const PLAN: WarmupPlan = {
   thresholds: DEFAULT_THRESHOLDS,
   stepBackDays: 3,
   countDeferred: false,
+  startedOn: null,
+  keepLedgerDays: 90,
 };
 const START = Date.UTC(2026, 4, 1, 8);
 

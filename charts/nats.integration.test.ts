@@ -16,6 +16,8 @@ import {
   mailSubject,
   memorySubject,
   poolKey,
+  WARMUP_BUCKET,
+  warmupKey,
 } from '../mta/bus/names.ts';
 import { encodeChunk, packId } from '../mta/delivery/memory/chunk.ts';
 import { readMemory } from '../mta/delivery/memory/reader.ts';
@@ -168,7 +170,21 @@ test('egress holds leases, and delivery reads them', async () => {
   expect((await (await delivery.kv(LEASE_BUCKET)).get('address.192.0.2.1'))?.string()).toBe('again');
 });
 
+test('egress keeps warm-up ledgers, and the operator reads and deletes them', async () => {
+  const key = warmupKey('2001:db8::1', 'google');
+  const kv = await egress.kv(WARMUP_BUCKET);
+  const revision = await kv.create(key, 'day 1');
+  await kv.update(key, 'day 2', revision);
+  const seen = await operator.kv(WARMUP_BUCKET);
+  const entry = await seen.get(key);
+  expect(entry?.string()).toBe('day 2');
+  await seen.delete(key, { previousSeq: entry?.revision ?? 0 });
+  expect((await kv.get(key))?.operation).toBe('DEL');
+});
+
 test.each<readonly [Role, string]>([
+  ['delivery', '$KV.warmup.warmup.192.0.2.1.google'],
+  ['ingress', '$KV.warmup.warmup.192.0.2.1.google'],
   ['ingress', transfer],
   ['ingress', '$KV.fleet.pool.mail_demo'],
   ['ingress', '$KV.leases.address.192.0.2.1'],

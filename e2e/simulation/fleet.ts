@@ -104,6 +104,8 @@ class Life {
       thresholds: DEFAULT_THRESHOLDS,
       stepBackDays: 3,
       countDeferred: false,
+      startedOn: null,
+      keepLedgerDays: 90,
     };
     this.#ledger = openLedger(beginRecord(`192.0.2.${address + 1}`, provider.name, START, this.#plan));
   }

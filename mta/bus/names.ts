@@ -33,6 +33,15 @@ export const ipPoolSnapshotKey = (namespace: string, name: string): string => `i
 export const domainSnapshotKey = (domain: string): string => `domain.${domain}`;
 export const assignmentKey = (pool: PoolKey): string => `assignment.${pool}`;
 
+/** KV bucket of warm-up ledgers: egress writes them, the operator deletes those whose time is over. */
+export const WARMUP_BUCKET = 'warmup';
+export const warmupKey = (address: string, provider: string): string =>
+  `warmup.${keyToken(address)}.${keyToken(provider)}`;
+/** The keys of all ledgers of an address. */
+export const warmupKeys = (address: string): string => `warmup.${keyToken(address)}.>`;
+/** What a KV key may not have (the colons of IPv6, whatever a host calls itself) becomes a dash. */
+const keyToken = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, '-').replace(/\.(?=\.|$)/g, '.-');
+
 /** KV bucket of address leases: only egress writes. */
 export const LEASE_BUCKET = 'leases';
 /** IPv6 has colons, which a KV key may not have. */

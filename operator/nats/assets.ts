@@ -3,7 +3,7 @@ import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstr
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { Bus } from '../../mta/bus/client.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, type PoolKey } from '../../mta/bus/names.ts';
+import { FLEET_BUCKET, LEASE_BUCKET, type PoolKey, WARMUP_BUCKET } from '../../mta/bus/names.ts';
 import {
   bounceConsumerWish,
   bounceStreamWish,
@@ -87,7 +87,7 @@ export async function ensurePoolAssets(
   }
 }
 
-/** What the whole fleet shares: the bounce stream and the two buckets. */
+/** What the whole fleet shares: the bounce stream and the buckets. */
 export async function ensureFleetAssets(
   bus: Pick<Bus, 'js' | 'manager'>,
   profile: StreamProfile,
@@ -96,7 +96,7 @@ export async function ensureFleetAssets(
   const bounces = bounceStreamWish(profile);
   await ensureStream(manager, bounces);
   await ensureConsumer(manager, bounces.name, bounceConsumerWish());
-  for (const bucket of [FLEET_BUCKET, LEASE_BUCKET])
+  for (const bucket of [FLEET_BUCKET, LEASE_BUCKET, WARMUP_BUCKET])
     await ensureBucket(bus, manager, bucket, profile.replicas);
 }
 

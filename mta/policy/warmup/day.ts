@@ -16,7 +16,7 @@ export interface DayBounds {
  * @throws RangeError for an unknown time zone.
  */
 export function dayAt(now: number, timeZone: string): DayBounds {
-  const there = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timeZone);
+  const there = Temporal.Instant.fromEpochMilliseconds(Math.floor(now)).toZonedDateTimeISO(timeZone);
   const date = there.toPlainDate();
   return { day: date.toString(), endsAt: date.add({ days: 1 }).toZonedDateTime(timeZone).epochMilliseconds };
 }

@@ -5,6 +5,7 @@ import {
   type Claim,
   claim,
   confirmed,
+  giveBack,
   type Ledger,
   openLedger,
   type Reservation,
@@ -90,6 +91,19 @@ class World {
     holder.ledger = settle(holder.ledger, one, { accepted }, this.plan);
   }
 
+  /** It gives up the address in order: everything settled, the rest given back. The answer may be lost, the holder is gone. */
+  leave(index: number, answered: boolean): void {
+    const holder = this.holders[index] as Holder;
+    if (holder.pending) this.arrive(holder, true);
+    while (holder.claims.length) this.finish(holder, 0);
+    const day = holder.ledger.record.day;
+    holder.pending = giveBack(holder.ledger, this.now, this.plan);
+    const wins = holder.revision === this.revision;
+    this.arrive(holder, answered);
+    if (!wins || !answered) this.#lost(day);
+    this.holders[index] = this.opened();
+  }
+
   /** It dies after the provider has accepted `share` of what was under way. */
   crash(index: number, share: number): void {
     const holder = this.holders[index] as Holder;
@@ -151,6 +165,12 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: act('leave', fc.tuple(who, fc.boolean()), (world, [h, ok]) =>
+      world.leave(h % world.holders.length, ok),
+    ),
+  },
+  {
+    weight: 1,
     arbitrary: act('wait', fc.integer({ min: -2, max: 30 }), (world, hours) => {
       world.now += hours * HOUR;
     }),
@@ -176,6 +196,8 @@ const planOf = (schedule: WarmupPlan['schedule'], timeZone: string): WarmupPlan 
   thresholds: CALM,
   stepBackDays: 2,
   countDeferred: false,
+  startedOn: null,
+  keepLedgerDays: 90,
 });
 
 test('no day is ever overspent, whatever crashes, hand-overs, lost answers and claimers', () => {

@@ -4,6 +4,8 @@ import {
   type Claim,
   claim,
   confirmed,
+  forfeited,
+  giveBack,
   type Ledger,
   observe,
   openLedger,
@@ -22,6 +24,8 @@ const plan: WarmupPlan = {
   thresholds: DEFAULT_THRESHOLDS,
   stepBackDays: 2,
   countDeferred: false,
+  startedOn: null,
+  keepLedgerDays: 90,
 };
 const fresh = () => openLedger(beginRecord('192.0.2.1', 'google', START, plan));
 const fetched = (ledger: Ledger, now = START, want = 1e9, by = plan) =>
@@ -90,6 +94,28 @@ test('a new holder starts from the record alone: the slice of the dead one is lo
   const dead = claimed(fetched(fresh()), 2).ledger;
   const { sent } = sendAll(openLedger(dead.record), START);
   expect(sent).toBe(95);
+});
+
+test('a holder that leaves in order gives back what it has not used, and keeps open grants reserved until they are settled', () => {
+  const open = claimed(fetched(fresh()), 2);
+  const first = giveBack(open.ledger, START, plan);
+  expect(first).toMatchObject({ units: -3, record: { reserved: 2 } });
+  const left = confirmed(open.ledger, first);
+  expect(left).toMatchObject({ free: 0, claimed: 2 });
+  const last = giveBack(settle(left, open.claim, { accepted: 1, bounced: 1 }, plan), START, plan);
+  expect(last.record).toMatchObject({ reserved: 1, used: 1 });
+  expect(sendAll(openLedger(last.record), START).sent).toBe(99);
+  expect(giveBack(fetched(fresh()), START + DAY, plan)).toMatchObject({ units: 0, record: { reserved: 0 } });
+  expect(forfeited(open.ledger)).toMatchObject({ free: 0, claimed: 2 });
+});
+
+test('an address that began elsewhere begins its ledger where it stands; one to come sends nothing', () => {
+  const begun = (startedOn: string) => beginRecord('192.0.2.1', 'google', START, { ...plan, startedOn });
+  expect(begun('2026-04-29')).toMatchObject({ startedOn: '2026-04-29', allowance: 400 });
+  expect(begun('2026-05-03').allowance).toBe(0);
+  let record = begun('2026-05-03');
+  for (let day = 1; day <= 3; day++) record = reserve(openLedger(record), START + day * DAY, 0, plan).record;
+  expect([record.day, record.allowance]).toEqual(['2026-05-04', 100]);
 });
 
 test('a good day advances, and the slice of yesterday is worth nothing today', () => {

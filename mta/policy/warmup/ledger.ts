@@ -35,6 +35,7 @@ export const openLedger = (record: LedgerRecord): Ledger => ({
 /** A record to be written by compare-and-set, and what it reserves. One at a time for each ledger. */
 export interface Reservation {
   readonly record: LedgerRecord;
+  /** Below zero: given back. */
   readonly units: number;
   /** The news it has taken in. */
   readonly news: Ledger['news'];
@@ -52,6 +53,16 @@ export function reserve(ledger: Ledger, now: number, want: number, plan: WarmupP
   const reserved = Math.max(record.reserved, record.used + inHand);
   const units = reservable({ ...record, reserved }, want, inHand);
   return { record: { ...record, reserved: reserved + units }, units, news: ledger.news };
+}
+
+/**
+ * Gives back what is in hand and free, for a holder that gives up its address: whoever comes next may spend it. Open grants stay
+ * reserved; call it again when they have been settled. Written and confirmed like a slice.
+ */
+export function giveBack(ledger: Ledger, now: number, plan: WarmupPlan): Reservation {
+  const { record, news } = reserve(ledger, now, 0, plan);
+  const units = record.day === ledger.record.day ? -ledger.free : 0;
+  return { record: { ...record, reserved: record.reserved + units }, units, news };
 }
 
 function reservable(record: LedgerRecord, want: number, inHand: number): number {
@@ -98,6 +109,9 @@ export function reread(ledger: Ledger, record: LedgerRecord): Ledger {
     suspended: record.suspended ?? (sameDay ? ledger.suspended : null),
   };
 }
+
+/** The ledger when what it has free may have been given back already. */
+export const forfeited = (ledger: Ledger): Ledger => ({ ...ledger, free: 0 });
 
 /** Recipients given to one connection. */
 export interface Claim {

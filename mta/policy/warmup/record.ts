@@ -14,6 +14,10 @@ export interface WarmupPlan {
   readonly stepBackDays: number;
   /** Whether a deferred attempt costs as much as an accepted one. */
   readonly countDeferred: boolean;
+  /** When the address began elsewhere, for a ledger that begins now; null: it begins today. */
+  readonly startedOn: Day | null;
+  /** How long the record is kept once its address is in no pool. */
+  readonly keepLedgerDays: number;
 }
 
 export interface LedgerRecord {
@@ -38,6 +42,8 @@ export interface LedgerRecord {
   readonly suspended: (NonNullable<Judgement['cause']> & { readonly reply: string | null }) | null;
   /** How the last day with mail was judged; for status. */
   readonly closed: (Judgement & { readonly day: Day }) | null;
+  /** How many days after `day` the record is kept when its address is in no pool any more. */
+  readonly keepDays: number;
 }
 
 /** After this many days without mail an address is cold again (Twilio SendGrid says 30). */
@@ -46,20 +52,22 @@ export const COLD_AFTER_DAYS = 30;
 /** The record of an address that begins now. */
 export function beginRecord(address: string, provider: string, now: number, plan: WarmupPlan): LedgerRecord {
   const { day, endsAt } = dayAt(now, plan.timeZone);
+  const startedOn = plan.startedOn ?? day;
   return {
     version: 1,
     address,
     provider,
-    startedOn: day,
+    startedOn,
     delayedDays: 0,
     day,
     endsAt,
-    allowance: allowanceOn(plan.schedule, day, day),
+    allowance: allowanceOn(plan.schedule, startedOn, day),
     reserved: 0,
     used: 0,
     tally: NO_TALLY,
     suspended: null,
     closed: null,
+    keepDays: plan.keepLedgerDays,
   };
 }
 
@@ -67,7 +75,9 @@ export function beginRecord(address: string, provider: string, now: number, plan
 export function rolled(record: LedgerRecord, now: number, plan: WarmupPlan): LedgerRecord {
   const current = now < record.endsAt ? record : nextDay(record, now, plan);
   const allowance = allowanceOn(plan.schedule, current.startedOn, current.day, current.delayedDays);
-  return allowance === current.allowance ? current : { ...current, allowance };
+  const { keepLedgerDays: keepDays } = plan;
+  const same = allowance === current.allowance && keepDays === current.keepDays;
+  return same ? current : { ...current, allowance, keepDays };
 }
 
 function nextDay(record: LedgerRecord, now: number, plan: WarmupPlan): LedgerRecord {

@@ -46,9 +46,10 @@
   permissions: {
     publish: {
       allow: [
-        "$JS.API.INFO", "$KV.leases.>"
+        "$JS.API.INFO", "$KV.leases.>", "$KV.warmup.>"
         {{ include "postfleet.nats.readBucket" "fleet" }}
         {{ include "postfleet.nats.readBucket" "leases" }}
+        {{ include "postfleet.nats.readBucket" "warmup" }}
       ]
     }
     subscribe: { allow: ["_INBOX_egress.>"] }
@@ -59,7 +60,7 @@
   permissions: {
     # It makes and counts streams; the mail in them is not its business.
     publish: {
-      allow: ["$JS.API.>", "$KV.fleet.>", "$JS.FC.>"]
+      allow: ["$JS.API.>", "$KV.fleet.>", "$KV.warmup.>", "$JS.FC.>"]
       deny: ["$JS.API.CONSUMER.MSG.NEXT.>"]
     }
     subscribe: { allow: ["_INBOX_operator.>"] }

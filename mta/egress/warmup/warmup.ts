@@ -1,0 +1,180 @@
+// The ledgers of all addresses that this pod holds: made when they are first asked for, forgotten when their day is over.
+import type { IPPoolSnapshot } from '../../bus/snapshot.ts';
+import type { Claim, Outcome } from '../../policy/warmup/ledger.ts';
+import { type LedgerRecord, stageOf } from '../../policy/warmup/record.ts';
+import type { RecordStore } from '../record_store.ts';
+import { LedgerKeeper } from './ledger_keeper.ts';
+import { Gauges } from './metrics.ts';
+import { planFor } from './plan.ts';
+
+export interface WarmupOptions {
+  readonly ipPool: () => Pick<IPPoolSnapshot, 'addresses' | 'warmup'> | null;
+  readonly store: (address: string, provider: string) => RecordStore<LedgerRecord>;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  readonly warn: (error: unknown) => void;
+}
+
+/** What warm-up lets a connection carry now. */
+export type Room =
+  /** No limit by warm-up. */
+  | { readonly kind: 'Warmed' }
+  | { readonly kind: 'Open'; readonly recipients: number }
+  /** Nothing in hand: `reserve`, then look again. */
+  | { readonly kind: 'Reserve' }
+  /** What may be in hand at once is in open grants; it comes back as they end. */
+  | { readonly kind: 'Busy' }
+  | { readonly kind: 'Exhausted' }
+  | { readonly kind: 'Suspended'; readonly reply: string | null };
+
+/** What a caller may know of the day, so that it need not ask in vain. */
+export interface DayView {
+  /** Recipients that are left of the day, those in open grants of other holders counted as spent. */
+  readonly room: number;
+  readonly allowance: number;
+  readonly endsInSeconds: number;
+}
+
+/** Recipients of one connection, given back bit by bit. */
+export interface WarmupClaim {
+  readonly recipients: number;
+  /** No transaction may start from then on; ms since the epoch. */
+  readonly until: number;
+  /** What became of some of them. */
+  report(outcome: Outcome): void;
+  /** The connection is gone. `used`: how many of the rest count as accepted; without word of them, all do. */
+  end(used?: number): void;
+}
+
+export class Warmup {
+  readonly #options: WarmupOptions;
+  readonly #keepers = new Map<
+    string,
+    { readonly address: string; readonly provider: string; readonly keeper: LedgerKeeper }
+  >();
+  readonly #gauges = new Gauges();
+
+  constructor(options: WarmupOptions) {
+    this.#options = options;
+  }
+
+  /** What could be claimed at once. */
+  room(address: string, provider: string): Room {
+    const keeper = this.#keeper(address, provider);
+    if (!keeper) return { kind: 'Warmed' };
+    const answer = keeper.look();
+    if ('claim' in answer) return { kind: 'Open', recipients: answer.claim.units };
+    if (answer.refused === 'Suspended')
+      return { kind: 'Suspended', reply: keeper.ledger?.suspended?.reply ?? null };
+    return { kind: answer.refused };
+  }
+
+  /** The day as known here; null: no limit by warm-up, or not known yet. */
+  day(address: string, provider: string): DayView | null {
+    const ledger = this.#keeper(address, provider)?.ledger;
+    if (!ledger || ledger.record.allowance === null) return null;
+    const { allowance, reserved, endsAt } = ledger.record;
+    const room = ledger.suspended ? 0 : Math.max(0, allowance - reserved + ledger.free);
+    return { room, allowance, endsInSeconds: Math.max(0, Math.ceil((endsAt - this.#options.now()) / 1000)) };
+  }
+
+  /** Why nothing can be reserved, or null. */
+  failure(address: string, provider: string): string | null {
+    return this.#keeper(address, provider)?.failure ?? null;
+  }
+
+  /** Resolves when a slice was asked for, however that ended. */
+  reserve(address: string, provider: string): Promise<void> {
+    return this.#keeper(address, provider)?.reserve() ?? Promise.resolve();
+  }
+
+  /** Takes up to `want` recipients; null when `room` says anything but Open or Warmed. */
+  claim(address: string, provider: string, want: number): WarmupClaim | null {
+    const keeper = this.#keeper(address, provider);
+    if (!keeper) return UNLIMITED;
+    const answer = keeper.claim(want);
+    return 'claim' in answer ? claimed(keeper, answer.claim) : null;
+  }
+
+  #keeper(address: string, provider: string): LedgerKeeper | null {
+    const key = `${address} ${provider}`;
+    const plan = planFor(this.#options.ipPool(), address, provider);
+    if (!plan) return null;
+    const known = this.#keepers.get(key);
+    if (known) return known.keeper;
+    const { store, now, warn } = this.#options;
+    const keeper = new LedgerKeeper({ address, provider, plan, store: store(address, provider), now, warn });
+    this.#keepers.set(key, { address, provider, keeper });
+    return keeper;
+  }
+
+  /** The snapshot has changed: what it says binds at once. */
+  replan(): void {
+    for (const { address, provider, keeper } of this.#keepers.values()) {
+      const plan = planFor(this.#options.ipPool(), address, provider);
+      if (plan) keeper.setPlan(plan);
+      else void keeper.leave();
+    }
+  }
+
+  /** The address is held here (again), or not any more. */
+  async held(address: string, isHeld: boolean): Promise<void> {
+    const mine = [...this.#keepers.values()].filter((one) => one.address === address);
+    await Promise.all(mine.map(({ keeper }) => (isHeld ? keeper.stay() : keeper.leave())));
+  }
+
+  /** Every second: writes what is due, forgets what is over, shows the rest. */
+  tick(): void {
+    for (const [key, { address, provider, keeper }] of this.#keepers) {
+      keeper.tick();
+      if (keeper.isIdle) {
+        this.#keepers.delete(key);
+        this.#gauges.remove(address, provider);
+      } else if (keeper.ledger) this.#gauges.set(address, provider, viewOf(keeper));
+    }
+  }
+
+  /** Gives everything back; for the end of the process. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#keepers.values()].map(({ keeper }) => keeper.leave()));
+  }
+}
+
+function viewOf({ ledger }: LedgerKeeper) {
+  const record = ledger?.record;
+  return {
+    allowance: record?.allowance ?? Number.POSITIVE_INFINITY,
+    used: (record?.used ?? 0) + (ledger?.news.used ?? 0),
+    day: record ? stageOf(record) : 0,
+    suspended: ledger?.suspended ? 1 : 0,
+  };
+}
+
+const UNLIMITED: WarmupClaim = {
+  recipients: Number.POSITIVE_INFINITY,
+  until: Number.POSITIVE_INFINITY,
+  report() {},
+  end() {},
+};
+
+function claimed(keeper: LedgerKeeper, one: Claim): WarmupClaim {
+  let left = one.units;
+  let ended = false;
+  const settle = (units: number, outcome: Outcome) => {
+    left -= units;
+    keeper.settle({ ...one, units }, outcome);
+  };
+  return {
+    recipients: one.units,
+    until: one.until,
+    report(outcome) {
+      const { accepted = 0, deferred = 0, bounced = 0 } = outcome;
+      if (!ended) settle(Math.min(left, accepted + deferred + bounced), outcome);
+    },
+    end(used = left) {
+      if (ended) return;
+      ended = true;
+      settle(left, { accepted: Math.min(used, left) });
+    },
+  };
+}
