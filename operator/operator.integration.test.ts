@@ -288,6 +288,54 @@ test('a silent pod does not leave; from 3 to 1 they leave one at a time, each dr
   expect(shards.every(({ former }) => former === null || former.stated)).toBe(true);
 }, 90_000);
 
+test('with autoscaling the load decides, and not spec.replicas: 1 to 3 at once, back to 1 by drains', async () => {
+  const spec = { ipPoolRef: { name: 'main' }, queuePolicyRef: { name: 'gentle' }, storage: { size: '20Gi' } };
+  const autoscaling = {
+    ...{ min: 1, max: 3, target: { readyPerPod: 10 } },
+    stabilizationSeconds: { down: 0 },
+  };
+  world.ready.set('demo-delivery-0', 25);
+  events.length = 0;
+  await apply('SendingPool', 'demo', { ...spec, replicas: 2, autoscaling });
+  await eventually('three pods are ready', async () => {
+    const status = await poolStatus();
+    expect(status).toMatchObject({
+      replicas: 3,
+      desiredReplicas: 3,
+      autoscaling: { replicas: 3, ready: 25 },
+    });
+    expect(readyOf(status)?.status).toBe('True');
+  });
+  expect(events.find(({ reason }) => reason === 'ScaledUp')?.note).toBe(
+    'from 1 to 3 pods: 25 ready at 10 a pod',
+  );
+  // Ignored, whoever writes it: a GitOps tool that puts its number back does not fight with the operator.
+  await apply('SendingPool', 'demo', { ...spec, replicas: 1, autoscaling });
+  await eventually('the change is seen', async () => {
+    expect((await poolStatus()).observedGeneration).toBe(await generation());
+  });
+  expect(await replicas()).toBe(3);
+  world.silent.add('demo-delivery-2');
+  world.ready.clear();
+  await eventually('a silent pod keeps all', async () => {
+    expect((await poolStatus()).autoscaling).toMatchObject({ reason: 'LoadUnknown', ready: 0, silent: 1 });
+  });
+  expect(await replicas()).toBe(3);
+  world.silent.clear();
+  await eventually('one is left', async () => {
+    expect(await poolStatus()).toMatchObject({
+      replicas: 1,
+      autoscaling: { replicas: 1, reason: 'AtTarget' },
+    });
+  });
+  const told = events.filter(({ reason }) => reason.startsWith('Scal')).map(({ reason }) => reason);
+  expect(told).toEqual(['ScaledUp', 'ScalingDown', 'ScaledDown', 'ScalingDown', 'ScaledDown']);
+  await apply('SendingPool', 'demo', { ...spec, replicas: 1 });
+  await eventually('it is off', async () => {
+    expect((await poolStatus()).autoscaling).toBeUndefined();
+  });
+}, 120_000);
+
 test('deleting with deletionPolicy Drain waits for streams and spools, then leaves nothing but the volumes', async () => {
   const state = link.state();
   if (state.kind === 'Down') throw new Error(state.obstacle);

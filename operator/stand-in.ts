@@ -19,6 +19,8 @@ interface SetSpec {
 export class StandIn {
   /** Recipients in the spool of each pod. */
   readonly spooled = new Map<string, number>();
+  /** Mail that each pod could send now. */
+  readonly ready = new Map<string, number>();
   /** The process that each pod runs, when a test says so. */
   readonly processes = new Map<string, string>();
   /** Where a pod listens. */
@@ -50,6 +52,7 @@ export class StandIn {
     const statement: Statement = obedientStatement(pod, assignment, {
       process: this.processes.get(pod.name),
       spool: { entries, bytes: entries * 1000 },
+      work: { ready: this.ready.get(pod.name) ?? 0, limited: 0, waiting: 0, perSecond: 0 },
     });
     return { kind: 'statement', statement };
   };

@@ -30,6 +30,7 @@ import { Scheduler, type Weighted } from './scheduler.ts';
 import { Settler } from './settle.ts';
 import { Suppression } from './suppression.ts';
 import { Tally } from './tally.ts';
+import { Workload } from './workload.ts';
 
 export interface EngineParts {
   readonly pod: string;
@@ -85,6 +86,7 @@ export class Engine {
   readonly #routes: Routes;
   readonly #suppression: Suppression;
   readonly #handover: Handover;
+  readonly #workload: Workload;
   readonly #timers: NodeJS.Timeout[] = [];
   #duties: Duties;
   #stopped = false;
@@ -134,7 +136,10 @@ export class Engine {
       hand,
       sender: parts.sender,
       suppression: this.#suppression,
-      observe: tally.attempted,
+      observe: (task, result) => {
+        this.#workload.attempted(result.verdicts);
+        tally.attempted(task, result);
+      },
       ended: () => this.#safely('feed', () => this.#refill()),
     });
     const possiblyRepeated = (recipients: number) =>
@@ -153,6 +158,7 @@ export class Engine {
     });
     const knownSite = (domain: string) => this.#routes.knownSite(domain);
     this.#feed = new Feed({ ...shared, scheduler, settler, busy, hand, knownSite, pump });
+    this.#workload = new Workload({ ...shared, scheduler, hand, knownSite });
     this.#handover = new Handover({
       spool,
       clock,
@@ -236,6 +242,7 @@ export class Engine {
       spool: { entries, bytes, freeBytes, oldestAcceptedAt, writable: failure === null },
       handedOver: this.#handover.handedOver,
       eventsUnsent: 0,
+      work: this.#workload.work(entries),
     };
   }
 
@@ -277,6 +284,7 @@ export class Engine {
     this.#safely('budget', () => this.budget.poll());
     this.#safely('feed', () => this.#feed.fill());
     this.#safely('pump', () => this.#attempts.pump());
+    this.#safely('workload', () => this.#workload.step());
   }
 
   /** One part that fails must not take the others of the tick along, nor the process. */

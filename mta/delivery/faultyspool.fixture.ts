@@ -20,6 +20,7 @@ export async function openFaultySpool(folder: string, volume: Volume): Promise<S
     note: (changes) => real.note(changes),
     knows: (hopId) => real.knows(hopId),
     due: (now, limit, skip) => real.due(now, limit, skip),
+    duePage: (now, after, limit) => real.duePage(now, after, limit),
     nextDue: (now) => real.nextDue(now),
     parcel: (hopId) => real.parcel(hopId),
     entriesOf: (hopId) => real.entriesOf(hopId),

@@ -74,6 +74,15 @@ export class Scheduler {
     return !found || (found.queued === 0 && found.active < found.limit && found.blockedUntil <= now);
   }
 
+  /** Whether as many attempts as limits allow are under way at the site, or none may be now: more pods would not speed it up. */
+  isFull(site: string, now: number): boolean {
+    const found = this.#sites.get(site);
+    return (
+      found !== undefined &&
+      (found.blockedUntil > now || found.limit < found.maxLimit || found.active >= found.limit)
+    );
+  }
+
   /** Until when (ms) nothing starts at the site; 0 when it is not blocked. */
   blockedUntil(site: string): number {
     return this.#sites.get(site)?.blockedUntil ?? 0;

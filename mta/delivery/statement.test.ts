@@ -154,6 +154,10 @@ class World {
         entries()
           .filter((entry) => (entry.recipient.dueAt ?? 0) <= now && !skip(entry))
           .slice(0, limit),
+      duePage: (now) => ({
+        entries: entries().filter((entry) => (entry.recipient.dueAt ?? 0) <= now),
+        place: null,
+      }),
       nextDue: () => null,
       parcel: (hopId) => {
         const held = model.parcels.get(hopId);

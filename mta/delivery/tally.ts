@@ -12,6 +12,9 @@ const ATTEMPT: Readonly<Record<Verdict['kind'], string>> = {
   aborted: 'aborted',
 };
 
+/** Whether a remote server was asked: refused connections and what we gave up ourselves are no attempts. */
+export const isAttempt = ({ kind }: Verdict): boolean => kind !== 'noRoom' && kind !== 'aborted';
+
 export class Tally {
   readonly #pool: string;
   readonly #metrics: DeliveryMetrics;

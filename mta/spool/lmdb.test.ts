@@ -180,6 +180,25 @@ test('due gives the earliest first, at once before all, leaves out what is skipp
   expect([spool.nextDue(0), spool.nextDue(100), spool.nextDue(300)]).toEqual([100, 200, null]);
 });
 
+test('what is due is looked through page by page, each entry once, also when what has been seen leaves meanwhile', async () => {
+  const spool = await openHere();
+  const recipients = Array.from({ length: 7 }, (_, at) => recipient(`r${at}@example.test`, 700 - 100 * at));
+  await spool.commit([{ kind: 'put', parcel: parcelOf(1, { recipients }) }]);
+  const first = spool.duePage(600, null, 2);
+  await spool.commit([{ kind: 'remove', hopId: hopIdOf(1), index: 6 }]);
+  await spool.commit([{ kind: 'remove', hopId: hopIdOf(1), index: 5 }]);
+  const second = spool.duePage(600, first.place, 2);
+  const third = spool.duePage(600, second.place, 3);
+  const seen = [first, second, third].map(({ entries }) => entries.map(({ index }) => index));
+  expect(seen).toEqual([
+    [6, 5],
+    [4, 3],
+    [2, 1],
+  ]);
+  expect(third.place).toBeNull();
+  expect(spool.duePage(50, null, 5)).toEqual({ entries: [], place: null });
+});
+
 test('a moving parcel is frozen: not due, not to be updated, only its entries can end; cancelled, it is due as before', async () => {
   const spool = await openHere();
   const hopId = hopIdOf(1);

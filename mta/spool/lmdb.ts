@@ -4,7 +4,7 @@ import { applyChange, type Circumstances, standingOf } from './apply.ts';
 import { Batches } from './batches.ts';
 import { CorruptRecordError, SpoolWriteError } from './errors.ts';
 import { FinishedMemory } from './finished.ts';
-import type { HeldParcel, Spool, SpoolChange, SpoolEntry, SpoolStats } from './port.ts';
+import type { DuePlace, HeldParcel, Spool, SpoolChange, SpoolEntry, SpoolStats } from './port.ts';
 import {
   acceptedKeyTime,
   decodeBody,
@@ -106,6 +106,19 @@ export class LmdbSpool implements Spool {
       if (found.length >= limit) break;
     }
     return found;
+  }
+
+  duePage(now: number, after: DuePlace | null, limit: number) {
+    const entries: SpoolEntry[] = [];
+    let seen = 0;
+    for (const key of this.#store.keys('due', after ?? '0', dueEnd(now))) {
+      if (key === after) continue;
+      const { hopId, index } = dueKeyParts(key);
+      const entry = this.#batches.overlay.peek('due', key) === null ? null : this.#entry(hopId, index);
+      if (entry) entries.push(entry);
+      if (++seen >= limit) return { entries, place: key as DuePlace };
+    }
+    return { entries, place: null };
   }
 
   nextDue(now: number): number | null {

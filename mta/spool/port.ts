@@ -42,6 +42,9 @@ export interface SpoolStats {
   readonly failure: string | null;
 }
 
+/** Where a look through what is due has got to. It means nothing outside of the spool. */
+export type DuePlace = string & { readonly brand: 'DuePlace' };
+
 export interface Spool {
   /** Resolves when the changes are on the disk (synced); concurrent calls share a sync. Rejects when they are certainly not durable. */
   commit(changes: readonly SpoolChange[]): Promise<void>;
@@ -51,6 +54,12 @@ export interface Spool {
   knows(hopId: HopId): 'held' | 'finished' | null;
   /** Entries due at or before `now` in order of due time (null first), at most `limit`, leaving out parcels that are moving and what `skip` says. */
   due(now: number, limit: number, skip: (entry: SpoolEntry) => boolean): readonly SpoolEntry[];
+  /** The next of what is due, in the order of `due`, behind `after` (null: from the first), at most `limit`; `place` null: that was all. */
+  duePage(
+    now: number,
+    after: DuePlace | null,
+    limit: number,
+  ): { readonly entries: readonly SpoolEntry[]; readonly place: DuePlace | null };
   /** The earliest due time after `now`, or null. */
   nextDue(now: number): number | null;
   parcel(hopId: HopId): HeldParcel | null;
