@@ -435,6 +435,27 @@ describe('changes of holder', () => {
     await until('its return', () => role.keepers.grants(FIRST));
   });
 
+  test('an address that goes to another IPPool is held there when the first has let it go', async () => {
+    const first = await holding('e1');
+    const kv = await bus.kv(FLEET_BUCKET);
+    const snapshot = (await kv.get('ippool.mail_ips'))?.json<{ addresses: { address: string }[] }>();
+    const [moving] = snapshot?.addresses ?? [];
+    const without = snapshot?.addresses.filter((one) => one !== moving);
+    await kv.put(
+      'ippool.mail_next',
+      JSON.stringify({ ...snapshot, name: 'next', uid: 'u2', addresses: [moving] }),
+    );
+    const next = await start('e2', 'mail/next');
+    await until('the wait', () => next.keepers.unheld[0]?.includes('held by e1'));
+    expect(first.keepers.grants(FIRST)).toBe(true);
+    await kv.put('ippool.mail_ips', JSON.stringify({ ...snapshot, addresses: without }));
+    await until('its new pool', () => next.keepers.grants(FIRST));
+    expect(first.keepers.grants(FIRST)).toBe(false);
+    expect(await lease(FIRST)).toMatchObject({ ipPool: 'mail/next', holder: { uid: 'uid-e2' } });
+    await kv.put('ippool.mail_ips', JSON.stringify(snapshot));
+    await kv.delete('ippool.mail_next');
+  });
+
   test('a holder whose NATS is gone closes its connections before the next one grants', async () => {
     const { port } = await sink();
     const first = await holding('e1');

@@ -69,6 +69,7 @@ export class Keeper {
   #held: Held | null = null;
   #seen: Seen | null = null;
   #heldSinceMs = 0;
+  #endsAtMs = Number.POSITIVE_INFINITY;
   #why = 'not tried yet';
   #isWell = false;
   #stopped = false;
@@ -83,9 +84,13 @@ export class Keeper {
     this.options = options;
   }
 
-  /** The epoch it is held under; null while it is not held. */
+  /**
+   * The epoch it is held under; null while it is not held. The end is looked at each time: a process that was paused may be asked for
+   * a connection before its timers have run.
+   */
   get epoch(): number | null {
-    return this.#held?.record.epoch ?? null;
+    const over = this.options.clock.now() >= this.#endsAtMs;
+    return over ? null : (this.#held?.record.epoch ?? null);
   }
 
   /** Why it is not held; null while it is. */
@@ -272,6 +277,7 @@ export class Keeper {
   #keepUntil(held: Held, endsAt: number): void {
     const { clock } = this.options;
     this.#held = held;
+    this.#endsAtMs = endsAt;
     this.#cancelEnd();
     if (endsAt === Number.POSITIVE_INFINITY) return;
     this.#cancelEnd = clock.after(

@@ -26,6 +26,11 @@ export const leaseHeld = new Gauge({
   help: '1 while this pod holds the address',
   labelNames: ['address'] as const,
 });
+export const unfit = new Gauge({
+  name: 'postfleet_egress_unfit',
+  help: '1 while the address is held and taken out, because it cannot bind or connect',
+  labelNames: ['address'] as const,
+});
 export const connectSeconds = new Histogram({
   name: 'postfleet_egress_connect_seconds',
   help: 'From the grant to the established connection, DNS included',

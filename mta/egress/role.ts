@@ -20,7 +20,7 @@ import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
 import { type Address, Keepers } from './keepers.ts';
 import { leaseStore, readLeases } from './lease_store.ts';
 import { ipLinks } from './links.ts';
-import { leaseHeld } from './metrics.ts';
+import { leaseHeld, unfit } from './metrics.ts';
 import { nodeLock } from './node_lock.ts';
 import { Physician } from './physician.ts';
 import { eligible, rankOf } from './placement.ts';
@@ -78,6 +78,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     leases: () => readLeases(bus, egress.fleet.ipPool),
     onChange: (address, why) => {
       keepers.setUnfit(address, why);
+      unfit.set({ address }, why === null ? 0 : 1);
       log[why === null ? 'info' : 'warn'](
         { address, why },
         why === null ? 'address in use again' : 'address taken out',
