@@ -7,6 +7,8 @@ export class Mailboxes {
   static readonly DOMAINS = ['one.test', 'two.test'];
   /** Addresses `later-…@` that are not deferred any more. */
   readonly open = new Set<string>();
+  /** Addresses `grey-…@` that have been deferred once. */
+  readonly #greeted = new Set<string>();
   /** While true, what comes for `hold@` is taken and not answered. */
   holding = false;
   readonly #sinks: Sink[] = [];
@@ -23,7 +25,9 @@ export class Mailboxes {
             if (address.startsWith('gone@')) return done(reply(550, '5.1.1 no such mailbox'));
             if (address.startsWith('later-') && !boxes.open.has(address))
               return done(reply(451, '4.3.2 not now'));
-            done();
+            const isNew = address.startsWith('grey-') && !boxes.#greeted.has(address);
+            if (isNew) boxes.#greeted.add(address);
+            done(isNew ? reply(451, '4.7.1 greylisted') : null);
           },
           onData: (stream, session, done) => {
             const chunks: Buffer[] = [];
