@@ -55,6 +55,8 @@ export const REASONS = {
   DrainBlocked: 'A pod cannot leave now; the message says why.',
   Cordoned: 'A pod takes no new mail.',
   HandingOver: 'A pod hands its spool to the shards of others.',
+  InvalidDrainMode:
+    'The annotation postfleet.io/drain-mode says something else than Transfer or Wait; no mail is moved.',
   NoRoom: 'The other pods have less than 1.2 times the space that the leaving pod needs.',
   NoPeer: 'There is no other pod to hand mail to; the last one waits until it is empty.',
   NotEmpty: 'The pod still holds mail.',

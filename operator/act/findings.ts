@@ -29,6 +29,8 @@ export interface PoolFindings {
   readonly readings: ReadonlyMap<string, Reading>;
   readonly streams: StreamsView | null;
   readonly drain: DrainVerdict | null;
+  /** What was wrong with the annotation that says how pods leave, or null. */
+  readonly drainModeFault: string | null;
   readonly deletion: DeletionStep | null;
   /** What autoscaling has decided; null: it is off, or has not looked yet. */
   readonly scaling: Scaling | null;

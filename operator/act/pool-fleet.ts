@@ -13,6 +13,7 @@ import { readStreams, type StreamsView } from '../nats/backlog.ts';
 import { compilePool } from '../nats/compile.ts';
 import { readConsumers } from '../nats/consumers.ts';
 import type { FleetStore, Stored } from '../nats/fleet-store.ts';
+import { drainModeOf } from '../observe/drain-mode.ts';
 import { identified, parseSendingPool, readFleet } from '../observe/fleet.ts';
 import { askAll, cachedWorld, withUnseenOwners } from '../observe/pool-world.ts';
 import { type Problem, poolProblem } from '../observe/problems.ts';
@@ -22,6 +23,7 @@ import type { Result } from '../runtime/controller.ts';
 import { type AnyObject, type Key, refOf } from '../runtime/objects.ts';
 import type { BusState, Deps } from './deps.ts';
 import { tellDrain } from './drain-events.ts';
+import { settleDrainMode } from './drain-mode.ts';
 import { findingsOf, type PoolFindings } from './findings.ts';
 import { advanceDeletion } from './pool-deletion.ts';
 import { removePod } from './remove-pod.ts';
@@ -88,6 +90,7 @@ class PoolPass {
       readings: new Map(),
       streams: null,
       drain: null,
+      drainModeFault: null,
       deletion: null,
       scaling: null,
       progress: [],
@@ -139,6 +142,7 @@ class PoolPass {
       problem,
       readings: world.readings,
       streams,
+      drainModeFault: world.drainModeFault,
       scaling,
     } as const;
     if (this.#object.metadata.deletionTimestamp) {
@@ -195,7 +199,8 @@ class PoolPass {
     const { namespace = '', name } = refOf(this.#key);
     const cached = cachedWorld({ namespace, name }, { ...spec, shards }, caches, now());
     const wished = pool ? inForce(pool, cached.statefulSet, this.#before?.scaling ?? null) : spec.replicas;
-    const unheard = await withUnseenOwners(api, { ...cached, desiredReplicas: wished }, assignment);
+    const wanted = { ...cached, ...(pool && drainModeOf(pool)), desiredReplicas: wished };
+    const unheard = await withUnseenOwners(api, wanted, assignment);
     const world = { ...unheard, readings: await askAll(unheard.pods, ask) };
     // After the statements: what the process before was given is in these numbers then.
     const asked = shardsToLookAt(world, assignment);
@@ -224,6 +229,7 @@ class PoolPass {
       failpoint('operator.assignment-written');
     }
     tellDrain(this.#deps, this.#object, { world, drain, before: this.#before?.drain ?? null, next });
+    await settleDrainMode(this.#deps, this.#object, { world, drain, before: this.#before });
     if (!next && leaving?.remove) await this.#remove(store, world, leaving);
     const told = (volume: string, reason: 'VolumeDeleted' | 'VolumeKept') =>
       this.#deps.tell(this.#object, { type: 'Normal', reason, action: 'SettleVolume', note: volume });

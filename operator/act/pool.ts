@@ -7,6 +7,7 @@ import { buildDeliveryPdb } from '../desired/delivery-pdb.ts';
 import { buildDeliveryService } from '../desired/delivery-service.ts';
 import { buildDeliveryStatefulSet } from '../desired/delivery-statefulset.ts';
 import { deliveryName } from '../desired/names.ts';
+import { drainModeOf } from '../observe/drain-mode.ts';
 import { identified, metaOf, parseSendingPool, readFleet } from '../observe/fleet.ts';
 import { cachedWorld, isPodOf } from '../observe/pool-world.ts';
 import { type Problem, poolProblem } from '../observe/problems.ts';
@@ -24,13 +25,17 @@ import { findingsOf } from './findings.ts';
 import { writeStatus } from './report.ts';
 import { scaleStatefulSet } from './scale.ts';
 import { inForce } from './scaling.ts';
+import { forgetScaling, measureScaling } from './scaling-metrics.ts';
 import { claimSizes, growVolumes, templateSize } from './volumes.ts';
 
 const STALE_MS = 20_000;
 
 export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   const cached = deps.caches.sendingPools.get(key);
-  if (!cached) return undefined;
+  if (!cached) {
+    forgetScaling(key);
+    return undefined;
+  }
   const object = identified(cached, 'SendingPool');
   const parsed = parseSendingPool(cached);
   const pool = parsed.kind === 'Valid' ? parsed.resource : null;
@@ -48,6 +53,7 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   wakeFleet(deps, object);
   const sized = pool && volumesSized(pool.spec.storage.size, claimSizes(deps, pool), refused);
   await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem, sized));
+  measureScaling(key, world.desiredReplicas, findingsOf(deps.findings, object)?.scaling ?? null);
   // After the status: what autoscaling has decided must outlive this operator before it is acted on.
   if (pool && !object.metadata.deletionTimestamp) await scaleUp(deps, world);
   return { requeueAfterSeconds: 60 };
@@ -72,7 +78,7 @@ function worldOf(deps: Deps, object: AnyObject, pool: SendingPool | null): PoolW
   const world = cachedWorld({ namespace, name }, spec, deps.caches, deps.now());
   const desiredReplicas = pool ? inForce(pool, world.statefulSet, found?.scaling ?? null) : running;
   const { assignment = null, readings = new Map() } = found ?? {};
-  return { ...world, desiredReplicas, assignment, readings };
+  return { ...world, ...(pool && drainModeOf(pool)), desiredReplicas, assignment, readings };
 }
 
 async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Promise<void> {

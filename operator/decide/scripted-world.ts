@@ -28,6 +28,7 @@ export function worldOf(replicas: number, over: Partial<PoolWorld> = {}): PoolWo
     desiredReplicas: replicas,
     shards: 8,
     drainMode: 'Transfer',
+    drainModeFault: null,
     statefulSet: {
       name: 'demo-delivery',
       uid: 'set-1',

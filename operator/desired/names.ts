@@ -26,6 +26,8 @@ export const PORTS_ANNOTATION = 'postfleet.io/ports';
 export const USED_ANNOTATION = 'postfleet.io/used-since';
 /** Its pod was proven empty right before replicas were lowered; taken off when it is given shards again. */
 export const PROVEN_EMPTY_ANNOTATION = 'postfleet.io/proven-empty';
+/** On a SendingPool: how pods leave, for one drain, instead of `spec.drain.mode`. */
+export const DRAIN_MODE_ANNOTATION = 'postfleet.io/drain-mode';
 /** On a generated DKIM secret. */
 export const SELECTOR_ANNOTATION = 'postfleet.io/dkim-selector';
 

@@ -29,6 +29,7 @@ export function cachedWorld(
     desiredReplicas: spec.replicas,
     shards: spec.shards,
     drainMode: spec.drain.mode,
+    drainModeFault: null,
     statefulSet: statefulSet ? statefulSetView(statefulSet) : null,
     pods: caches.pods
       .list()

@@ -78,6 +78,8 @@ export interface PoolWorld {
   readonly desiredReplicas: number;
   readonly shards: number;
   readonly drainMode: 'Transfer' | 'Wait';
+  /** What is wrong with the annotation that asks for another mode, or null. */
+  readonly drainModeFault: string | null;
   readonly statefulSet: StatefulSetView | null;
   readonly pods: readonly PodView[];
   /** null: nodes cannot be read here; then no node counts as fenced. */

@@ -65,7 +65,7 @@ function healthOf(report: PoolReport): Health {
   if (metadata.deletionTimestamp) return deletionHealth(findings?.deletion ?? null, report);
   return firstOf(
     stalled(report.problem ?? findings?.problem ?? null),
-    drainStalled(findings?.drain ?? null),
+    drainStalled(findings?.drain ?? null, world),
     strandedHealth(world),
     natsHealth(findings),
     unschedulableHealth(report.unschedulable),
@@ -74,7 +74,8 @@ function healthOf(report: PoolReport): Health {
   );
 }
 
-function drainStalled(drain: DrainVerdict | null): Health | null {
+function drainStalled(drain: DrainVerdict | null, { drainModeFault: fault }: PoolWorld): Health | null {
+  if (drain?.kind === 'Leave' && fault) return stalled({ reason: 'InvalidDrainMode', message: fault });
   if (drain?.kind !== 'Leave' || !drain.refusal || !isBlocked(drain.refusal)) return null;
   return { kind: 'Stalled', ...drain.refusal };
 }

@@ -55,6 +55,7 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
     readings: world.readings,
     streams: { parcels: 10, bounces: 0, closed: false },
     drain: decideDrain(world),
+    drainModeFault: null,
     deletion: null,
     scaling: null,
     progress: [],
@@ -73,6 +74,13 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
     autoscales: false,
   };
 }
+
+test('an annotation that nobody understands is told as long as a pod leaves', () => {
+  const over = { drainModeFault: 'annotation postfleet.io/drain-mode is "wait": write Transfer or Wait' };
+  const ready = (desired: number) => condition(poolStatus(report(desired, over)), 'Ready');
+  expect(ready(1)).toMatchObject({ reason: 'InvalidDrainMode', message: over.drainModeFault });
+  expect(ready(2)).toMatchObject({ status: 'True' });
+});
 
 const scaling: Scaling = {
   ...{ replicas: 2, reason: 'AtTarget', message: '14 ready at 10 a pod' },
