@@ -4,10 +4,10 @@ CACHE := $(or $(POSTFLEET_CACHE),$(HOME)/.cache/postfleet)
 export POSTFLEET_CACHE := $(CACHE)
 .DEFAULT_GOAL := help
 
-.PHONY: help demo demo-down env test check lint types generate bench faults tools image cluster-up cluster-down
+.PHONY: help demo demo-down env test scenarios check lint types generate bench faults warmup-simulation tools image cluster-up cluster-down
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/' | expand -t 20
 
 demo: tools ## a real cluster, a pool of three pods, 1,000 mails, a scale-down in the middle, and the table of what became of them
 	@$(NODE) e2e/demo/main.ts
@@ -20,6 +20,9 @@ demo-down: node_modules/.package-lock.json ## remove everything `make demo` made
 
 test: tools ## checks, unit, integration and e2e tests, and how many of each
 	@$(NODE) e2e/run-tests.ts
+
+scenarios: tools ## long end-to-end tests: limits, warm-up, nodes, upgrades, autoscaling, large queues
+	@$(NODE) e2e/run-tests.ts scenarios
 
 check: node_modules/.package-lock.json ## lint, types, generated files
 	@$(NODE) e2e/run-tests.ts checks

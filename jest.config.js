@@ -1,4 +1,5 @@
-// Three levels: `unit` needs nothing, `integration` starts real servers on loopback, `e2e` a real cluster.
+// `unit` needs nothing, `integration` starts real servers on loopback, `e2e` and `scenarios` a real cluster; `make test` runs all but
+// the last, which are too long for every change.
 const common = {
   extensionsToTreatAsEsm: ['.ts'],
   testEnvironment: 'node',
@@ -15,8 +16,9 @@ const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
 export default {
   testTimeout: 30_000,
   projects: [
-    level('unit', ['<rootDir>/**/*.test.ts'], ['\\.integration\\.test\\.ts$', '\\.e2e\\.test\\.ts$']),
+    level('unit', ['<rootDir>/**/*.test.ts'], ['\\.(integration|e2e|scenario)\\.test\\.ts$']),
     level('integration', ['<rootDir>/**/*.integration.test.ts']),
     level('e2e', ['<rootDir>/e2e/**/*.e2e.test.ts']),
+    level('scenarios', ['<rootDir>/e2e/**/*.scenario.test.ts']),
   ],
 };

@@ -1,5 +1,5 @@
-// `make test`: checks, then the three levels of tests, each counted; the last line is "N passed, N failed".
-// Arguments choose levels: `node e2e/run-tests.ts unit integration`.
+// `make test`: checks, then the levels of tests, each counted; the last line is "N passed, N failed".
+// Arguments choose levels: `node e2e/run-tests.ts unit integration`; `scenarios` runs only when it is named.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,8 +31,8 @@ function checks(): Count {
 function jest(level: string): Count {
   const folder = mkdtempSync(join(tmpdir(), 'postfleet-test-'));
   const report = join(folder, 'report.json');
-  // e2e shares one cluster, so its files run one after the other.
-  const workers = level === 'e2e' ? '1' : '2';
+  // Those on a cluster share it, so their files run one after the other.
+  const workers = level === 'e2e' || level === 'scenarios' ? '1' : '2';
   const ok = run(process.execPath, [
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
@@ -56,7 +56,9 @@ const LEVELS: Record<string, () => Count> = {
   unit: () => jest('unit'),
   integration: () => jest('integration'),
   e2e: () => jest('e2e'),
+  scenarios: () => jest('scenarios'),
 };
+const ALWAYS = ['checks', 'unit', 'integration', 'e2e'];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((level) => !(level in LEVELS));
@@ -66,7 +68,7 @@ if (unknown.length) {
 }
 const lines: string[] = [];
 const total = { passed: 0, failed: 0, skipped: 0 };
-for (const level of wanted.length ? wanted : Object.keys(LEVELS)) {
+for (const level of wanted.length ? wanted : ALWAYS) {
   const started = performance.now();
   const count = (LEVELS[level] as () => Count)();
   total.passed += count.passed;
