@@ -44,12 +44,20 @@ export async function removeEgress(deps: Deps, pool: Owner): Promise<void> {
   await remove(deps, ownDeployments(deps, pool));
 }
 
-/** `certain`: who holds what was seen, so nodes that are not among them need no pod. */
+/**
+ * `certain`: who holds what was seen, so nodes that are not among them need no pod. Until then (the operator has only just begun, or
+ * NATS is away) those that are there stay as they are.
+ */
 function nodesFor(deps: Deps, pool: IPPool): { nodes: readonly (string | null)[]; certain: boolean } {
   const found = deps.findings.ipPools.get(keyOf(pool.metadata))?.placement;
   if (found) return { nodes: found.podNodes, certain: true };
   const world = placeWorld(pool, deps.caches, [], deps.now());
-  return world ? { nodes: place(world).podNodes, certain: false } : { nodes: [null], certain: true };
+  if (!world) return { nodes: [null], certain: true };
+  const there = new Set(ownDeployments(deps, pool).map(({ metadata }) => metadata.name));
+  const known = world.nodes
+    .map(({ name }) => name)
+    .filter((name) => there.has(egressName(pool.metadata.name, name)));
+  return { nodes: known.length > 0 ? known : place(world).podNodes, certain: false };
 }
 
 function ownDeployments(deps: Deps, { metadata }: Owner): AnyObject[] {

@@ -1,5 +1,5 @@
 import type { AnyObject } from '../runtime/objects.ts';
-import { podView, volumeView } from './views.ts';
+import { isRollingOut, podView, volumeView } from './views.ts';
 
 const pod = (containerID?: string) =>
   podView({
@@ -21,4 +21,20 @@ test('the marks of a volume are read from its claim', () => {
   expect(claim({})).toMatchObject({ ordinal: 2, used: false, provenEmpty: false, resourceVersion: '5' });
   expect(claim({ 'postfleet.io/used-since': 'x' })).toMatchObject({ used: true, provenEmpty: false });
   expect(claim({ 'postfleet.io/proven-empty': 'x' })).toMatchObject({ provenEmpty: true });
+});
+
+test.each<[string, object, number, boolean]>([
+  ['has settled', { observedGeneration: 2, replicas: 1, updatedReplicas: 1, readyReplicas: 1 }, 2, false],
+  ['was just changed', { observedGeneration: 1, replicas: 1, updatedReplicas: 1, readyReplicas: 1 }, 2, true],
+  [
+    'still has its old pod',
+    { observedGeneration: 2, replicas: 2, updatedReplicas: 1, readyReplicas: 2 },
+    2,
+    true,
+  ],
+  ['has a pod that is not ready', { observedGeneration: 2, replicas: 1, updatedReplicas: 1 }, 2, true],
+  ['was only made', {}, 1, true],
+])('a Deployment that %s', (_, status, generation, rolling) => {
+  const deployment = { metadata: { name: 'x', generation }, spec: { replicas: 1 }, status };
+  expect(isRollingOut(deployment as unknown as AnyObject)).toBe(rolling);
 });

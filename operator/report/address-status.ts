@@ -14,7 +14,7 @@ export function addressStatus(
 ): AddressStatus {
   const lease = leaseOf(address, seen);
   const held = lease && heldBy(lease);
-  if (state === 'Draining') return lease ? draining(lease) : drained(address);
+  if (state === 'Draining') return lease && mayStillSend(lease, seen) ? draining(lease) : drained(address);
   if (!held || !isThere(lease, seen)) return unplaced(address, movable, lease, seen);
   return lease.unfit === undefined
     ? held
@@ -28,6 +28,7 @@ export function leavingAddresses(report: IPPoolReport): AddressStatus[] {
   return leases
     .filter(({ address }) => !known.has(address))
     .flatMap(({ address }) => leaseOf(address, report) ?? [])
+    .filter((lease) => mayStillSend(lease, report))
     .map(draining);
 }
 
@@ -58,6 +59,10 @@ const drained = (address: string): AddressStatus => ({
   state: 'Drained',
   ...because('AddressDrained', 'no connection is open; it can be taken out, or set to Active again'),
 });
+
+/** A pod that is gone has taken its connections along; one that is not ready may be at work behind a broken cable. */
+const mayStillSend = ({ holder }: AddressLease, { pods }: Seen): boolean =>
+  pods.some((pod) => pod.uid === holder.uid);
 
 const isThere = ({ holder }: AddressLease, { pods }: Seen): boolean =>
   pods.some((pod) => pod.uid === holder.uid && pod.ready);

@@ -122,6 +122,15 @@ test('an address drains until it is free; one that was taken out is shown until 
   expect(conditionOf(over, 'AddressesHeld')).toMatchObject({ status: 'True' });
 });
 
+test('what drains at a pod that is gone has drained; at one that is only silent it has not', () => {
+  const addresses = spec({ address: FIRST, state: 'Draining' });
+  expect(statesOf({ addresses, pods: [] })).toEqual(['Drained AddressDrained']);
+  const silent = { ...pod, ready: false };
+  expect(statesOf({ addresses, pods: [silent] })).toEqual(
+    [FIRST, SECOND].map(() => 'Draining AddressDraining'),
+  );
+});
+
 test('an address that another pool has taken over is not shown here', () => {
   const over = {
     addresses: spec(FIRST),
