@@ -335,6 +335,63 @@ test('with autoscaling the load decides, and not spec.replicas: 1 to 3 at once, 
     expect((await poolStatus()).autoscaling).toBeUndefined();
   });
 }, 120_000);
+test('a pod that comes up on an empty volume is noticed; what was lost is cleared by its number alone', async () => {
+  const stranded = async () => (await poolStatus()).stranded;
+  const giveUp = async (text: string) => {
+    const metadata = { annotations: { 'postfleet.io/give-up-stranded': text } };
+    await api.patch(KINDS.SendingPool, named('demo'), { kind: 'merge', body: { metadata } });
+  };
+  world.spooled.set('demo-delivery-0', 5);
+  world.spoolIds.set('demo-delivery-0', 'first');
+  await eventually('the spool is known', async () => {
+    expect((await poolStatus()).members?.[0]).toMatchObject({ queued: 5, spool: 'first' });
+  });
+  world.spooled.clear();
+  world.spoolIds.set('demo-delivery-0', 'second');
+  await eventually('the loss is told', async () => {
+    expect(await stranded()).toMatchObject([
+      { volume: 'spool-demo-delivery-0', queued: 5, why: 'VolumeLost', spool: 'first' },
+    ]);
+    expect(readyOf(await poolStatus())).toMatchObject({ status: 'False', reason: 'Stranded' });
+  });
+  await giveUp('spool-demo-delivery-0=0');
+  await eventually('a wrong number is refused', async () => {
+    const said = (await poolStatus()).conditions?.find(({ type }) => type === 'MailReachable');
+    expect(said).toMatchObject({ reason: 'GiveUpRefused' });
+    expect(said?.message).toContain('at stake is "spool-demo-delivery-0=5"');
+  });
+  await giveUp('spool-demo-delivery-0=5');
+  await eventually('it is cleared', async () => {
+    expect(await stranded()).toEqual([]);
+    expect(readyOf(await poolStatus())?.status).toBe('True');
+    const { metadata } = await api.get(KINDS.SendingPool, named('demo'));
+    expect(metadata.annotations ?? {}).not.toHaveProperty('postfleet.io/give-up-stranded');
+  });
+  expect(events.filter(({ reason }) => reason === 'GivenUp').map(({ note }) => note)).toEqual([
+    expect.stringContaining('5 recipients on spool-demo-delivery-0'),
+  ]);
+}, 60_000);
+
+test('mail on a volume without a pod blocks the deletion, says how many, and goes when it is given up', async () => {
+  const claim = { namespace: NAMESPACE, name: 'spool-demo-delivery-2' };
+  const annotations = { 'postfleet.io/used-since': new Date().toISOString() };
+  await api.patch(TYPES.persistentVolumeClaims, claim, {
+    kind: 'merge',
+    body: { metadata: { annotations } },
+  });
+  await eventually('it is told', async () => {
+    expect((await poolStatus()).stranded).toMatchObject([{ volume: claim.name, why: 'NoPod' }]);
+  });
+  expect((await poolStatus()).stranded?.[0]).not.toHaveProperty('queued');
+  const metadata = { annotations: { 'postfleet.io/give-up-stranded': `${claim.name}=unknown` } };
+  await api.patch(KINDS.SendingPool, named('demo'), { kind: 'merge', body: { metadata } });
+  await eventually('the claim goes', async () => {
+    // No controller here takes the protection off; to be deleted is enough.
+    const left = await orAbsent(api.get(TYPES.persistentVolumeClaims, claim));
+    expect(left === null || left.metadata.deletionTimestamp !== undefined).toBe(true);
+    expect((await poolStatus()).stranded).toEqual([]);
+  });
+}, 60_000);
 
 test('deleting with deletionPolicy Drain waits for streams and spools, then leaves nothing but the volumes', async () => {
   const state = link.state();
@@ -344,6 +401,7 @@ test('deleting with deletionPolicy Drain waits for streams and spools, then leav
   await eventually('intake is closed', async () => {
     expect((await stored<PoolSnapshot>(poolSnapshotKey(POOL)))?.intakeClosed).toBe(true);
     expect(readyOf(await poolStatus())).toMatchObject({ reason: 'Deleting' });
+    expect((await poolStatus()).deletion).toMatchObject({ step: 'Deliver', left: 1 });
   });
   expect(await replicas()).toBe(1);
   const consumer = await state.bus.js.consumers.get(mailStream(POOL, 3), 'bulk');

@@ -25,6 +25,8 @@ export class StandIn {
   readonly processes = new Map<string, string>();
   /** Where a pod listens. */
   address: (pod: string) => string = () => '127.0.0.1';
+  /** Identities of spools, when a test says so. */
+  readonly spoolIds = new Map<string, string>();
   /** Pods that do not answer. */
   readonly silent = new Set<string>();
   readonly #api: KubeApi;
@@ -51,8 +53,8 @@ export class StandIn {
     const entries = this.spooled.get(pod.name) ?? 0;
     const statement: Statement = obedientStatement(pod, assignment, {
       process: this.processes.get(pod.name),
-      spool: { entries, bytes: entries * 1000 },
       work: { ready: this.ready.get(pod.name) ?? 0, limited: 0, waiting: 0, perSecond: 0 },
+      spool: { id: this.spoolIds.get(pod.name), entries, bytes: entries * 1000 },
     });
     return { kind: 'statement', statement };
   };

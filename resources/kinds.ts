@@ -24,6 +24,7 @@ export {
   memberSchema,
   type SendingPoolSpec,
   type SendingPoolStatus,
+  type Stranded,
   sendingPoolSpec,
   sendingPoolStatus,
 } from './sendingpool.ts';

@@ -7,6 +7,8 @@ export const CONDITION_TYPES = {
   Drained: 'SendingPool: no pod is leaving (True), one is (False), or it cannot be known (Unknown).',
   DurableStorage: "SendingPool: spooled mail survives the loss of a node, as the pool's volumes can move.",
   Autoscaled: 'SendingPool: there are as many pods as the load asks for (with spec.autoscaling only).',
+  MailReachable:
+    'SendingPool: each volume that may hold mail is worked by a pod; status.stranded says which is not.',
   VolumesSized: 'SendingPool: each spool volume has the size that storage.size asks for.',
   AddressesHeld: 'IPPool: each address is held by an egress pod.',
   DNSVerified: 'SendingDomain: the records that it needs are seen in DNS.',
@@ -41,6 +43,12 @@ export const REASONS = {
   PodUnschedulable: 'No node takes a pod.',
   LocalVolume: 'Volumes cannot leave their node: spooled mail is lost or stranded with it.',
   Stranded: 'Mail is on a volume that no pod can reach.',
+  StrandedReturned: 'Mail that was stranded is worked by a pod again.',
+  VolumeLost:
+    'A pod came up on an empty volume although its mail was on another: that mail is gone unless the volume returns.',
+  GivenUp: 'Stranded mail was given up by annotation; the message says how many.',
+  GiveUpRefused:
+    'The annotation that gives stranded mail up does not name what is at stake; the message says what it is.',
   VolumeKept: 'The volume of a pod that left, proven empty, was kept.',
   VolumeDeleted: 'The volume of a pod that left, proven empty, was deleted.',
   VolumeNotEmpty: 'A volume was kept because it is not proven empty.',

@@ -143,11 +143,28 @@ export const sendingPoolSpec = shape.meta({ cel: sendingPoolRules });
 
 export const memberSchema = z.object({
   pod: z.string(),
-  state: z.enum(['Starting', 'Active', 'Cordoned', 'HandingOver', 'Empty', 'Unreachable', 'Leaving']),
-  queued: z.int().describe('Recipients in the spool.'),
+  state: z
+    .enum(['Starting', 'Active', 'Cordoned', 'HandingOver', 'Empty', 'Unreachable', 'Leaving', 'Missing'])
+    .describe('Missing: its volume may hold mail and it has no pod.'),
+  queued: z.int().describe('Recipients in the spool, as it was last said.'),
   oldestAgeSeconds: z.int().describe('Age of the oldest queued recipient, from its acceptance.'),
   shards: z.array(z.int()),
   node: z.string().optional(),
+  spool: z
+    .string()
+    .optional()
+    .describe('Identity of the spool on its volume: another one means that the volume was lost.'),
+});
+export const strandedSchema = z.object({
+  pod: z.string(),
+  volume: z.string().describe('The claim.'),
+  queued: z.int().optional().describe('Recipients on it, as it was last said; absent: nobody ever said.'),
+  why: z
+    .enum(['NoPod', 'PodUnschedulable', 'NodeSilent', 'NodeGone', 'VolumeLost'])
+    .describe('VolumeLost: the mail is gone with the volume. All others may come back.'),
+  message: z.string(),
+  since: z.string(),
+  spool: z.string().optional().describe('With VolumeLost: the identity of the spool that was lost.'),
 });
 export const sendingPoolStatus = z.object({
   ...commonStatus,
@@ -176,8 +193,22 @@ export const sendingPoolStatus = z.object({
   autoscaling: autoscalingStatus
     .optional()
     .describe('With spec.autoscaling: what was decided, why, and from what.'),
+  deletion: z
+    .object({
+      step: z.string(),
+      left: z.int().optional().describe('Recipients and parcels that have to go first; absent: unknown.'),
+      estimateSeconds: z.int().optional(),
+      since: z.string(),
+    })
+    .optional()
+    .describe('How far the deletion is, while the finalizer holds the pool.'),
+  stranded: z
+    .array(strandedSchema)
+    .default([])
+    .describe('Mail on volumes that no pod can work now, each with what is at stake and since when.'),
 });
 
 export type SendingPoolSpec = z.infer<typeof sendingPoolSpec>;
 export type SendingPoolStatus = z.infer<typeof sendingPoolStatus>;
 export type Member = z.infer<typeof memberSchema>;
+export type Stranded = z.infer<typeof strandedSchema>;

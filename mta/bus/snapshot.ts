@@ -114,6 +114,8 @@ export interface Statement {
   /** SMTP attempts under way. */
   readonly inFlight: number;
   readonly spool: {
+    /** Made with the spool on the volume: another one under the same pod means that the volume was lost. Absent: an older release. */
+    readonly id?: string | undefined;
     /** Recipients in the spool. */
     readonly entries: number;
     readonly bytes: number;

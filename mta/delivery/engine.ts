@@ -227,7 +227,7 @@ export class Engine {
 
   /** All numbers of one instant. `held` is what the shards say at the same instant. */
   statement(held: Statement['held']): Statement {
-    const { entries, bytes, freeBytes, oldestAcceptedAt, failure } = this.#parts.spool.stats();
+    const { id, entries, bytes, freeBytes, oldestAcceptedAt, failure } = this.#parts.spool.stats();
     return {
       version: SNAPSHOT_VERSION,
       pod: this.#parts.pod,
@@ -239,7 +239,14 @@ export class Engine {
       held,
       unacknowledged: this.hand.size,
       inFlight: this.#attempts.inFlight,
-      spool: { entries, bytes, freeBytes, oldestAcceptedAt, writable: failure === null },
+      spool: {
+        ...(id !== null && { id }),
+        entries,
+        bytes,
+        freeBytes,
+        oldestAcceptedAt,
+        writable: failure === null,
+      },
       handedOver: this.#handover.handedOver,
       eventsUnsent: 0,
       work: this.#workload.work(entries),

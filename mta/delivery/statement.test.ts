@@ -168,7 +168,7 @@ class World {
       held: () => [...model.parcels.keys()],
       stats: () => {
         const { totals } = model.picture();
-        return { ...totals, freeBytes: 1, failure: null };
+        return { id: 'spool-1', ...totals, freeBytes: 1, failure: null };
       },
       close: async () => {},
     };

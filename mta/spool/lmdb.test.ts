@@ -278,6 +278,17 @@ test('a corrupt message is told apart and kept; everything else is served', asyn
   expect(spool.knows(hopIdOf(1))).toBe('held');
 });
 
+test('a spool keeps its identity for as long as its volume, and another volume has another', async () => {
+  const first = await openHere();
+  const { id } = first.stats();
+  await first.close();
+  const again = await openHere();
+  expect(again.stats().id).toBe(id);
+  const other = await openHere(undefined, 0, join(dir, 'other'));
+  expect(other.stats().id).toMatch(/^[0-9a-f-]{36}$/);
+  expect(other.stats().id).not.toBe(id);
+});
+
 test('a format of another release is refused and left as it is', async () => {
   const root = open({ path: dir, noSubdir: false, overlappingSync: false });
   await root.openDB<string, string>({ name: 'meta', encoding: 'string' }).put('format', '2');

@@ -48,6 +48,7 @@ export class LmdbSpool implements Spool {
   readonly #room: Room;
   readonly #batches: Batches;
   readonly #memory: FinishedMemory;
+  readonly #id: string | null;
   readonly #upkeepTimer: NodeJS.Timeout;
   #notesTimer: NodeJS.Timeout | null = null;
   #writeFailure: string | null = null;
@@ -55,6 +56,7 @@ export class LmdbSpool implements Spool {
 
   constructor(store: Store, clock: () => number, reserveBytes: number) {
     this.#store = store;
+    this.#id = store.id;
     this.#clock = clock;
     this.#room = new Room(store, reserveBytes);
     this.#memory = new FinishedMemory(store);
@@ -157,6 +159,7 @@ export class LmdbSpool implements Spool {
     const { entries, parcels, bytes } = this.#batches.durable;
     const failure = this.#writeFailure ?? this.#room.shortage();
     return {
+      id: this.#id,
       entries,
       parcels,
       bytes,

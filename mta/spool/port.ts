@@ -33,6 +33,8 @@ export type SpoolChange =
   | { readonly kind: 'finished'; readonly hopId: HopId; readonly at: number };
 
 export interface SpoolStats {
+  /** Made with the spool, the same for as long as its volume lasts; null: the volume was full when it was opened. */
+  readonly id: string | null;
   readonly entries: number;
   readonly parcels: number;
   readonly bytes: number;

@@ -53,6 +53,11 @@ export class Store implements Stored {
     return json === undefined ? NO_TOTALS : (JSON.parse(json) as Totals);
   }
 
+  /** Of the spool on this volume; null: it could not be written yet. */
+  get id(): string | null {
+    return this.#opened.text.meta.get('id') ?? null;
+  }
+
   /** Bytes that can still be written: free on the volume, and free inside the file. */
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.path);

@@ -1,6 +1,7 @@
 // The LMDB environment and its tables. `overlappingSync` is off: LMDB then writes pages, syncs, writes and syncs the meta page,
 // and only then is a transaction committed; that is what `commit` promises. With it on (lmdb-js's preset) a commit would
 // resolve before the sync.
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { SpoolFormatError } from './errors.ts';
@@ -56,6 +57,16 @@ function checkFormat(dir: string, meta: Database<string, string>, readOnly: bool
   const found = meta.get('format');
   if (found === undefined && !readOnly) meta.putSync('format', FORMAT);
   else if (found !== FORMAT) throw new SpoolFormatError(dir, found ?? 'unknown', FORMAT);
+  if (!readOnly && meta.get('id') === undefined) giveIdentity(meta);
+}
+
+/** A spool of an earlier release gets its identity when it is opened; on a full volume it has to do without for now. */
+function giveIdentity(meta: Database<string, string>): void {
+  try {
+    meta.putSync('id', randomUUID());
+  } catch {
+    // What is wrong with the volume is told by the first write that matters.
+  }
 }
 
 /** Bytes in the file that hold nothing and will be used again before the file grows. */

@@ -60,6 +60,13 @@ export interface Findings {
   readonly pools: Map<Key, PoolFindings>;
   readonly ipPools: Map<Key, IPPoolFindings>;
   readonly domains: Map<Key, DomainFindings>;
+  /** Spools that were lost and given up: a cached status of before may still name them. */
+  readonly acknowledged: Set<string>;
 }
 
-export const noFindings = (): Findings => ({ pools: new Map(), ipPools: new Map(), domains: new Map() });
+export const noFindings = (): Findings => ({
+  pools: new Map(),
+  ipPools: new Map(),
+  domains: new Map(),
+  acknowledged: new Set(),
+});

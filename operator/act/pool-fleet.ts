@@ -6,6 +6,7 @@ import type { Assignment, PoolSnapshot } from '../../mta/bus/snapshot.ts';
 import { failpoint } from '../../process/failpoint.ts';
 import { nextAssignment } from '../decide/assign.ts';
 import type { Scaling } from '../decide/autoscale.ts';
+import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, decideDrain } from '../decide/drain.ts';
 import { shardsToLookAt } from '../decide/restart.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../nats/assets.ts';
@@ -150,7 +151,7 @@ class PoolPass {
         ? await advanceDeletion(this.#deps, up, manager, world, { snapshot, stored, streams })
         : neverInForce(world);
       this.busy = true;
-      return { ...seen, ...deletion, drain: null, progress: [] };
+      return { ...seen, ...deletion, drain: null, progress: this.#deletionProgress(deletion.deletion) };
     }
     const drain = snapshot ? decideDrain(world) : null;
     const assignment = drain ? await this.#act(up.store, world, stored, drain) : stored.value;
@@ -245,6 +246,12 @@ class PoolPass {
     if (refusal) return;
     const note = `${leaving.pod} has left with nothing in it; replicas are now ${leaving.ordinal}`;
     tell(this.#object, { type: 'Normal', reason: 'ScaledDown', action: 'ScaleDown', note });
+  }
+
+  #deletionProgress(deletion: DeletionStep | null): PoolFindings['progress'] {
+    const samples = this.#before?.deletion ? this.#before.progress : [];
+    if (deletion?.step !== 'Deliver' || deletion.left === null) return samples;
+    return [...samples.slice(-59), { at: this.#deps.now(), left: deletion.left }];
   }
 
   #progress(drain: DrainVerdict | null): PoolFindings['progress'] {

@@ -7,6 +7,7 @@ import { buildDeliveryPdb } from '../desired/delivery-pdb.ts';
 import { buildDeliveryService } from '../desired/delivery-service.ts';
 import { buildDeliveryStatefulSet } from '../desired/delivery-statefulset.ts';
 import { deliveryName } from '../desired/names.ts';
+import { setStranded } from '../metrics.ts';
 import { drainModeOf } from '../observe/drain-mode.ts';
 import { identified, metaOf, parseSendingPool, readFleet } from '../observe/fleet.ts';
 import { cachedWorld, isPodOf } from '../observe/pool-world.ts';
@@ -15,7 +16,7 @@ import type { SendingPool } from '../observe/resources.ts';
 import { isSpoolOf, unschedulable } from '../observe/views.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import { durableStorage } from '../report/durable-storage.ts';
-import { poolStatus } from '../report/pool-status.ts';
+import { type PoolReport, poolStatus } from '../report/pool-status.ts';
 import { volumesSized } from '../report/storage-size.ts';
 import type { Result } from '../runtime/controller.ts';
 import { type AnyObject, type Key, keyOf, refOf, TYPES } from '../runtime/objects.ts';
@@ -26,6 +27,7 @@ import { writeStatus } from './report.ts';
 import { scaleStatefulSet } from './scale.ts';
 import { inForce } from './scaling.ts';
 import { forgetScaling, measureScaling } from './scaling-metrics.ts';
+import { tendStranded } from './stranded.ts';
 import { claimSizes, growVolumes, templateSize } from './volumes.ts';
 
 const STALE_MS = 20_000;
@@ -34,6 +36,7 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
   const cached = deps.caches.sendingPools.get(key);
   if (!cached) {
     forgetScaling(key);
+    setStranded(key, []);
     return undefined;
   }
   const object = identified(cached, 'SendingPool');
@@ -51,8 +54,9 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
     refused = await growVolumes(deps, pool);
   }
   wakeFleet(deps, object);
+  const stranded = await tendStranded(deps, object, world);
   const sized = pool && volumesSized(pool.spec.storage.size, claimSizes(deps, pool), refused);
-  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem, sized));
+  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem, sized, stranded));
   measureScaling(key, world.desiredReplicas, findingsOf(deps.findings, object)?.scaling ?? null);
   // After the status: what autoscaling has decided must outlive this operator before it is acted on.
   if (pool && !object.metadata.deletionTimestamp) await scaleUp(deps, world);
@@ -139,6 +143,7 @@ function statusOf(
   world: PoolWorld,
   problem: Problem | null,
   sized: NewCondition | null,
+  stranded: Pick<PoolReport, 'stranded' | 'giveUpRefusals'>,
 ): SendingPoolStatus {
   const { name } = object.metadata;
   const claims = deps.caches.claims.list().filter((claim) => isSpoolOf(claim, name, deliveryName(name)));
@@ -155,5 +160,6 @@ function statusOf(
     autoscales: autoscales(object),
     unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
     storage: [durableStorage(provisioners), ...(sized ? [sized] : [])],
+    ...stranded,
   });
 }

@@ -85,7 +85,7 @@ describe('a pod whose UID is gone', () => {
   const settled = settle(worldOf(2));
   const replaced = podView(1, { uid: 'uid-1b', createdAt: NOW });
   const nodes = (over: Partial<NodeView>): NodeView[] => [
-    { name: 'node-a', ready: true, outOfService: false, ...over },
+    { name: 'node-a', ready: true, outOfService: false, silentSince: null, ...over },
   ];
 
   test('its shards go to the pod of the same name, and the former must be fenced', () => {
@@ -194,7 +194,7 @@ class Play {
 
   world(): PoolWorld {
     const pods = [...this.#pods.values()];
-    const nodes = [{ name: 'node-a', ready: this.#nodeReady, outOfService: false }];
+    const nodes = [{ name: 'node-a', ready: this.#nodeReady, outOfService: false, silentSince: null }];
     const readings = readingsOf([...this.#statements.values()]);
     const volumes = unused(worldOf(5).volumes);
     const base = worldOf(5, { pods, nodes, readings, now: this.#now, volumes });

@@ -1,7 +1,7 @@
 // How a SendingPool goes when it is deleted with deletionPolicy Drain (rule 1): intake is closed, mail is delivered where it
 // is (the last pod has no peer), and only when streams, transfers and spools are all at zero do the pods go.
 import type { StreamsView } from '../nats/backlog.ts';
-import type { PoolWorld } from '../observe/world.ts';
+import { mayHoldMail, type PoolWorld } from '../observe/world.ts';
 import {
   allNumbersGiven,
   type Check,
@@ -68,7 +68,7 @@ export function decideDeletion(
 function occupants(world: PoolWorld) {
   const set = world.statefulSet;
   // Those past the last pod too: what was stranded by a scale-down by hand is no less mail.
-  const used = world.volumes.filter((v) => v.used && !v.provenEmpty).map((v) => v.ordinal);
+  const used = world.volumes.filter(mayHoldMail).map((v) => v.ordinal);
   const members =
     world.assignment?.members.map((m) => world.pods.find((p) => p.uid === m.uid)?.ordinal ?? -1) ?? [];
   const ordinals = [...new Set([...used, ...members])].filter((ordinal) => ordinal >= 0);

@@ -18,6 +18,7 @@ export function podView(ordinal: number, over: Partial<PodView> = {}): PodView {
     createdAt: NOW - 3_600_000,
     revision: 'r1',
     container: null,
+    unschedulable: null,
     ...over,
   };
 }
@@ -43,7 +44,7 @@ export function worldOf(replicas: number, over: Partial<PoolWorld> = {}): PoolWo
       deleting: false,
     },
     pods: Array.from({ length: replicas }, (_, ordinal) => podView(ordinal)),
-    nodes: [{ name: 'node-a', ready: true, outOfService: false }],
+    nodes: [{ name: 'node-a', ready: true, outOfService: false, silentSince: null }],
     volumes: Array.from({ length: replicas }, (_, ordinal) => ({
       name: `spool-demo-delivery-${ordinal}`,
       ordinal,
@@ -51,6 +52,8 @@ export function worldOf(replicas: number, over: Partial<PoolWorld> = {}): PoolWo
       storageClassName: null,
       used: true,
       provenEmpty: false,
+      givenUp: false,
+      lost: false,
       resourceVersion: '1',
       deleting: false,
     })),

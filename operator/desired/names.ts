@@ -28,6 +28,10 @@ export const USED_ANNOTATION = 'postfleet.io/used-since';
 export const PROVEN_EMPTY_ANNOTATION = 'postfleet.io/proven-empty';
 /** On a SendingPool: how pods leave, for one drain, instead of `spec.drain.mode`. */
 export const DRAIN_MODE_ANNOTATION = 'postfleet.io/drain-mode';
+/** On a SendingPool: gives stranded mail up. `<claim>=<recipients>`, several with commas; it has to name what is at stake. */
+export const GIVE_UP_ANNOTATION = 'postfleet.io/give-up-stranded';
+/** On a claim whose mail was given up: how many recipients, and when. */
+export const GIVEN_UP_ANNOTATION = 'postfleet.io/given-up';
 /** On a generated DKIM secret. */
 export const SELECTOR_ANNOTATION = 'postfleet.io/dkim-selector';
 

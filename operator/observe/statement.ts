@@ -28,6 +28,7 @@ const statementSchema = z.object({
   unacknowledged: count,
   inFlight: count,
   spool: z.object({
+    id: z.string().max(64).optional(),
     entries: count,
     bytes: count,
     freeBytes: count,

@@ -1,6 +1,12 @@
 // From Kubernetes' objects to what decisions look at. Pure; a field that is missing reads as the careful answer.
 
-import { LABELS, PROVEN_EMPTY_ANNOTATION, SPOOL_VOLUME, USED_ANNOTATION } from '../desired/names.ts';
+import {
+  GIVEN_UP_ANNOTATION,
+  LABELS,
+  PROVEN_EMPTY_ANNOTATION,
+  SPOOL_VOLUME,
+  USED_ANNOTATION,
+} from '../desired/names.ts';
 import type { AnyObject } from '../runtime/objects.ts';
 import { type NodeView, ordinalOf, type PodView, type StatefulSetView, type VolumeView } from './world.ts';
 
@@ -13,6 +19,8 @@ interface PodFields {
       readonly type: string;
       readonly status: string;
       readonly reason?: string;
+      readonly message?: string;
+      readonly lastTransitionTime?: string;
     }[];
     readonly containerStatuses?: readonly {
       readonly restartCount?: number;
@@ -22,9 +30,12 @@ interface PodFields {
   };
 }
 
-const isTrue = (object: AnyObject, type: string): boolean =>
-  (object as AnyObject & PodFields).status?.conditions?.some((c) => c.type === type && c.status === 'True') ??
-  false;
+const conditionOf = (object: AnyObject, type: string) =>
+  (object as AnyObject & PodFields).status?.conditions?.find((c) => c.type === type);
+
+const isTrue = (object: AnyObject, type: string): boolean => conditionOf(object, type)?.status === 'True';
+
+const timeOf = (text: string | undefined): number => Date.parse(text ?? '') || 0;
 
 export function podView(object: AnyObject): PodView {
   const { metadata, spec, status } = object as AnyObject & PodFields;
@@ -41,20 +52,24 @@ export function podView(object: AnyObject): PodView {
     ready: isTrue(object, 'Ready'),
     started: started ?? false,
     deleting: metadata.deletionTimestamp !== undefined,
-    createdAt: Date.parse(metadata.creationTimestamp ?? '') || 0,
+    createdAt: timeOf(metadata.creationTimestamp),
     revision: metadata.labels?.['controller-revision-hash'] ?? null,
     // Empty while the container is only being made.
     container: status?.containerStatuses?.[0]?.containerID || null,
+    unschedulable: unschedulableOf(object),
   };
 }
 
 /** Why no node takes the pod, or null. */
-export function unschedulable(object: AnyObject): string | null {
-  const conditions = (object as AnyObject & PodFields).status?.conditions as
-    | readonly { type: string; status: string; reason?: string; message?: string }[]
-    | undefined;
-  const found = conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
-  return found ? (found.message ?? found.reason ?? 'unschedulable') : null;
+export const unschedulable = (object: AnyObject): string | null => unschedulableOf(object)?.message ?? null;
+
+function unschedulableOf(object: AnyObject): PodView['unschedulable'] {
+  const found = conditionOf(object, 'PodScheduled');
+  if (found?.status !== 'False') return null;
+  return {
+    since: timeOf(found.lastTransitionTime),
+    message: found.message ?? found.reason ?? 'no node takes it',
+  };
 }
 
 interface NodeFields {
@@ -63,9 +78,11 @@ interface NodeFields {
 
 export function nodeView(object: AnyObject): NodeView {
   const taints = (object as AnyObject & NodeFields).spec?.taints ?? [];
+  const ready = conditionOf(object, 'Ready');
   return {
     name: object.metadata.name,
-    ready: isTrue(object, 'Ready'),
+    ready: ready?.status === 'True',
+    silentSince: ready && ready.status !== 'True' ? timeOf(ready.lastTransitionTime) : null,
     outOfService: taints.some(({ key }) => key === 'node.kubernetes.io/out-of-service'),
   };
 }
@@ -117,7 +134,10 @@ export function isRollingOut(object: AnyObject): boolean {
 }
 
 export function volumeView(object: AnyObject): VolumeView {
-  const { metadata, spec } = object as AnyObject & { spec?: { storageClassName?: string } };
+  const { metadata, spec, status } = object as AnyObject & {
+    spec?: { storageClassName?: string };
+    status?: { phase?: string };
+  };
   return {
     name: metadata.name,
     ordinal: ordinalOf(metadata.name),
@@ -125,6 +145,8 @@ export function volumeView(object: AnyObject): VolumeView {
     storageClassName: spec?.storageClassName ?? null,
     used: metadata.annotations?.[USED_ANNOTATION] !== undefined,
     provenEmpty: metadata.annotations?.[PROVEN_EMPTY_ANNOTATION] !== undefined,
+    givenUp: metadata.annotations?.[GIVEN_UP_ANNOTATION] !== undefined,
+    lost: status?.phase === 'Lost',
     resourceVersion: metadata.resourceVersion ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
   };

@@ -19,6 +19,8 @@ export interface PodView {
   readonly revision: string | null;
   /** Which run of its container this is, as the kubelet says; null: none yet. */
   readonly container: string | null;
+  /** Since when the scheduler finds no node for it, ms since the epoch, and what it says; null: it has one. */
+  readonly unschedulable: { readonly since: number; readonly message: string } | null;
 }
 
 export interface NodeView {
@@ -26,6 +28,8 @@ export interface NodeView {
   readonly ready: boolean;
   /** Tainted `node.kubernetes.io/out-of-service`: an administrator says it is off. */
   readonly outOfService: boolean;
+  /** Since when it is not ready, ms since the epoch; null: it is ready, or does not say. */
+  readonly silentSince: number | null;
 }
 
 export interface StatefulSetView {
@@ -51,9 +55,17 @@ export interface VolumeView {
   readonly used: boolean;
   /** Its pod was proven empty right before replicas were lowered, and has had no shard since. */
   readonly provenEmpty: boolean;
+  /** Somebody gave its mail up, by name and number. */
+  readonly givenUp: boolean;
+  /** The claim has lost its volume. */
+  readonly lost: boolean;
   readonly resourceVersion: string;
   readonly deleting: boolean;
 }
+
+/** Whether mail may be on it. Not known to be empty is not empty. */
+export const mayHoldMail = ({ used, provenEmpty, givenUp }: VolumeView): boolean =>
+  used && !provenEmpty && !givenUp;
 
 /** What is known of a pod's statement. Unknown is never empty. */
 export type Reading =

@@ -1,28 +1,50 @@
 // The members of a SendingPool as its status shows them.
 import type { Member } from '../../resources/kinds.ts';
-import type { PodView, PoolWorld, Reading } from '../observe/world.ts';
+import { mayHoldMail, type PodView, type PoolWorld, type Reading } from '../observe/world.ts';
 
 /** Ages are told in steps, so that a status is not written anew each second. */
 const AGE_STEP_SECONDS = 10;
 
-export function membersOf(world: PoolWorld): Member[] {
-  return world.pods.map((pod) => memberOf(world, pod));
+/** What a pod does not say now is as it was last said: a silent pod has not become empty. */
+export function membersOf(world: PoolWorld, before: readonly Member[]): Member[] {
+  const last = (pod: string) => before.find((member) => member.pod === pod) ?? null;
+  const present = world.pods.map((pod) => memberOf(world, pod, last(pod.name)));
+  return [...present, ...missing(world, last)];
 }
 
-function memberOf(world: PoolWorld, pod: PodView): Member {
+function memberOf(world: PoolWorld, pod: PodView, last: Member | null): Member {
   const reading = world.readings.get(pod.uid);
   const spool = reading?.kind === 'statement' ? reading.statement.spool : null;
+  const identity = identityOf(world, pod.ordinal, spool?.id ?? last?.spool);
   const shards =
     world.assignment?.shards.filter(({ owner }) => owner?.uid === pod.uid).map((s) => s.shard) ?? [];
   return {
     pod: pod.name,
     state: stateOf(world, pod, reading),
-    queued: spool?.entries ?? 0,
-    oldestAgeSeconds: spool?.oldestAcceptedAt ? ageSeconds(world.now - spool.oldestAcceptedAt) : 0,
+    queued: spool?.entries ?? last?.queued ?? 0,
+    oldestAgeSeconds: spool ? oldestAge(world, spool.oldestAcceptedAt) : (last?.oldestAgeSeconds ?? 0),
     shards,
     ...(pod.node && { node: pod.node }),
+    ...(identity !== undefined && { spool: identity }),
   };
 }
+
+/** A volume that was proven empty may be replaced by another one without anything being lost. */
+const identityOf = ({ volumes }: PoolWorld, ordinal: number, spool: string | undefined) =>
+  volumes.some((volume) => volume.ordinal === ordinal && volume.provenEmpty) ? undefined : spool;
+
+/** Volumes that may hold mail and have no pod; of which nothing is known, status.stranded tells alone. */
+function missing(world: PoolWorld, last: (pod: string) => Member | null): Member[] {
+  const ordinals = new Set(world.pods.map(({ ordinal }) => ordinal));
+  return world.volumes
+    .filter((volume) => mayHoldMail(volume) && !ordinals.has(volume.ordinal))
+    .map(({ name }) => last(name.replace(/^spool-/, '')))
+    .filter((member) => member !== null)
+    .map(({ node: _, ...member }) => ({ ...member, state: 'Missing', shards: [] }));
+}
+
+const oldestAge = ({ now }: PoolWorld, acceptedAt: number | null): number =>
+  acceptedAt ? ageSeconds(now - acceptedAt) : 0;
 
 const ageSeconds = (ms: number): number =>
   Math.max(0, Math.floor(ms / 1000 / AGE_STEP_SECONDS) * AGE_STEP_SECONDS);

@@ -1,11 +1,12 @@
 // The status of a SendingPool, from what was seen. Pure.
 import type { NewCondition } from '../../resources/conditions.ts';
-import type { SendingPoolStatus } from '../../resources/kinds.ts';
+import type { SendingPoolStatus, Stranded } from '../../resources/kinds.ts';
 import type { PoolFindings } from '../act/findings.ts';
 import { unknownHolder } from '../decide/assign.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
 import { rolloutRuns } from '../decide/rollout.ts';
+import { strandedText } from '../decide/stranded.ts';
 import { deliverySelector, selectorText } from '../desired/names.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { ObjectMeta } from '../observe/resources.ts';
@@ -30,11 +31,15 @@ export interface PoolReport {
   readonly autoscales: boolean;
   /** Conditions of its volumes. */
   readonly storage: readonly NewCondition[];
+  /** What no pod can work (decide/stranded.ts), without what was given up. */
+  readonly stranded: readonly Stranded[];
+  /** Why stranded mail that somebody wants to give up is not given up. */
+  readonly giveUpRefusals: readonly string[];
 }
 
 export function poolStatus(report: PoolReport): SendingPoolStatus {
   const { metadata, before, world, findings } = report;
-  const members = membersOf(world);
+  const members = membersOf(world, before.members ?? []);
   const spooled = members.reduce((sum, { queued }) => sum + queued, 0);
   const drain = drainStatus(report);
   const autoscaling = report.autoscales
@@ -42,10 +47,12 @@ export function poolStatus(report: PoolReport): SendingPoolStatus {
     : null;
   const own = [
     drainedCondition(findings?.drain ?? null),
+    mailReachable(report),
     ...report.storage,
     ...(report.autoscales ? [autoscaledCondition(autoscaling)] : []),
   ];
   const kept = (before.conditions ?? []).filter(({ type }) => report.autoscales || type !== 'Autoscaled');
+  const deletion = deletionStatus(report);
   return {
     observedGeneration: metadata.generation,
     conditions: conditionsOf(kept, healthOf(report), own, metadata.generation, world.now),
@@ -57,6 +64,8 @@ export function poolStatus(report: PoolReport): SendingPoolStatus {
     backlog: spooled + (findings?.streams?.parcels ?? 0),
     ...(drain && { drain }),
     ...(autoscaling && { autoscaling }),
+    ...(deletion && { deletion }),
+    stranded: [...report.stranded],
   };
 }
 
@@ -66,7 +75,7 @@ function healthOf(report: PoolReport): Health {
   return firstOf(
     stalled(report.problem ?? findings?.problem ?? null),
     drainStalled(findings?.drain ?? null, world),
-    strandedHealth(world),
+    strandedHealth(report),
     natsHealth(findings),
     unschedulableHealth(report.unschedulable),
     podsHealth(world),
@@ -80,23 +89,24 @@ function drainStalled(drain: DrainVerdict | null, { drainModeFault: fault }: Poo
   return { kind: 'Stalled', ...drain.refusal };
 }
 
-/** Mail on a volume that no pod works: a StatefulSet that somebody scaled down by hand, past the drain. */
-function strandedHealth({ statefulSet, volumes, pods }: PoolWorld): Health | null {
-  if (!statefulSet) return null;
-  const left = volumes.filter(
-    (v) =>
-      v.used &&
-      !v.provenEmpty &&
-      v.ordinal >= statefulSet.replicas &&
-      !pods.some((p) => p.ordinal === v.ordinal),
-  );
-  if (left.length === 0) return null;
-  const names = left.map(({ name }) => name).join(', ');
-  return {
-    kind: 'Stalled',
-    reason: 'Stranded',
-    message: `${names} may hold mail and no pod works it; raise replicas to bring its pod back`,
-  };
+function strandedHealth({ stranded }: PoolReport): Health | null {
+  if (stranded.length === 0) return null;
+  return { kind: 'Stalled', reason: 'Stranded', message: stranded.map(strandedText).join('; ') };
+}
+
+function mailReachable({ stranded, giveUpRefusals }: PoolReport): NewCondition {
+  const type = 'MailReachable';
+  if (giveUpRefusals.length > 0)
+    return { type, status: 'False', reason: 'GiveUpRefused', message: giveUpRefusals.join('; ') };
+  if (stranded.length === 0)
+    return {
+      type,
+      status: 'True',
+      reason: 'AsExpected',
+      message: 'each volume that may hold mail has its pod',
+    };
+  const reason = stranded.every(({ why }) => why === 'VolumeLost') ? 'VolumeLost' : 'Stranded';
+  return { type, status: 'False', reason, message: stranded.map(strandedText).join('; ') };
 }
 
 function natsHealth(findings: PoolFindings | null): Health | null {
@@ -175,5 +185,17 @@ function drainStatus({ before, findings, world }: PoolReport): SendingPoolStatus
     left: drain.left ?? same?.left ?? 0,
     ...(estimate !== null && { estimateSeconds: estimate }),
     since: same?.since ?? new Date(world.now).toISOString(),
+  };
+}
+
+function deletionStatus({ before, findings, world, metadata }: PoolReport): SendingPoolStatus['deletion'] {
+  const deletion = findings?.deletion;
+  if (!deletion || !metadata.deletionTimestamp) return undefined;
+  const estimate = estimateSeconds(findings?.progress ?? []);
+  return {
+    step: deletion.step,
+    ...(deletion.step === 'Deliver' && deletion.left !== null && { left: deletion.left }),
+    ...(estimate !== null && { estimateSeconds: estimate }),
+    since: before.deletion?.since ?? new Date(world.now).toISOString(),
   };
 }

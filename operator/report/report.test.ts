@@ -9,6 +9,7 @@ import {
   unknownReading,
   worldOf,
 } from '../decide/scripted-world.ts';
+import { strandedSpools } from '../decide/stranded.ts';
 import { sampleDomain, samplePool } from '../desired/samples.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import { domainStatus } from './domain-status.ts';
@@ -72,6 +73,8 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
     unschedulable: null,
     storage: [storage],
     autoscales: false,
+    stranded: strandedSpools(world, {}),
+    giveUpRefusals: [],
   };
 }
 
