@@ -27,6 +27,12 @@ const shape = z.object({
       maxAge: duration()
         .default('5d')
         .describe('A recipient older than this bounces (RFC 5321 §4.5.4.1: 4 to 5 days).'),
+      otherAddress: z
+        .enum(['Once', 'Never'])
+        .default('Once')
+        .describe(
+          'When a host refuses the source address for its reputation: the next attempt is made from another address, once; or from the same.',
+        ),
     })
     .prefault({}),
   shaping: z

@@ -19,9 +19,29 @@ export const CONNECT_HEADERS = {
   ehlo: 'postfleet-ehlo',
   /** Response 200: the remote address connected to. */
   peer: 'postfleet-peer',
+  /** Response 200 and 429: what warm-up leaves of the day (`WarmupDay`), as `room/allowance;seconds`; absent: it sets no limit. */
+  warmup: 'postfleet-warmup',
   /** Response other than 200: a reason of `ConnectRefusal`. */
   reason: 'postfleet-reason',
 } as const;
+
+/** What warm-up leaves of the day to an (address, provider), beside what is granted already. */
+export interface WarmupDay {
+  /** Recipients. */
+  readonly room: number;
+  readonly allowance: number;
+  readonly endsInSeconds: number;
+}
+
+export const formatWarmup = ({ room, allowance, endsInSeconds }: WarmupDay): string =>
+  `${room}/${allowance};${endsInSeconds}`;
+
+/** Null for anything else. */
+export function parseWarmup(text: string): WarmupDay | null {
+  const [, room, allowance, seconds] = /^(\d{1,10})\/(\d{1,10});(\d{1,7})$/.exec(text) ?? [];
+  if (room === undefined) return null;
+  return { room: Number(room), allowance: Number(allowance), endsInSeconds: Number(seconds) };
+}
 
 /** How long a granted connection may start new transactions; a short life lets other pods and new holders have their turn. */
 export const GRANT_SECONDS = 120;
@@ -33,6 +53,10 @@ export const LONGEST_CONNECTION_MS = GRANT_SECONDS * 1000 + AFTER_GRANT_MS;
 /** Why egress does not connect; the status code in front is the HTTP status that carries it. */
 export const CONNECT_REFUSALS = {
   ConnectionLimit: 429, // with Retry-After in seconds
+  WarmupExhausted: 429, // the allowance of the day is used up; Retry-After says when the day ends
+  WarmupSuspended: 429, // the day was ended early, because of how the provider took the mail of this address
+  WarmupBusy: 429, // what may be under way at once is in open connections
+  WarmupUnavailable: 429, // NATS is away and what was reserved is used up
   NotHolder: 421, // this egress pod does not hold the source address
   StaleEpoch: 409, // an epoch in the list is older than one egress knows, or the caller is fenced
   ForbiddenCaller: 403, // the caller is no delivery pod of a pool that may use this address

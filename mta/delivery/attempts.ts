@@ -172,9 +172,10 @@ export class Attempts {
     const { sender } = this.#parts;
     const addresses = open.map(({ recipient }) => recipient.address);
     const sticky = open.find(({ recipient }) => recipient.stickySource)?.recipient.stickySource ?? null;
+    const avoid = open.find(({ recipient }) => recipient.avoidSource)?.recipient.avoidSource ?? null;
     const inHand = this.#parts.hand.get(task.hopId)?.parcel != null;
     failpoint(inHand ? 'delivery.fast-attempt' : 'delivery.spool-attempt');
-    const result = await sender.send(task, parcel, addresses, sticky);
+    const result = await sender.send(task, parcel, addresses, { sticky, avoid });
     failpoint(inHand ? 'delivery.fast-replied' : 'delivery.spool-replied');
     this.#note(task, result);
     const { host, provider, source } = result;

@@ -21,6 +21,7 @@ import type { Passage } from './gate.ts';
 import { Hand, type Held } from './hand.ts';
 import { Handover } from './handover.ts';
 import { Intake } from './intake.ts';
+import { type Lane, laneOf } from './lane.ts';
 import type { Remembered } from './memory/memory.ts';
 import { DeliveryMetrics } from './metrics.ts';
 import { type Duties, dutiesOf } from './ownership.ts';
@@ -126,7 +127,8 @@ export class Engine {
     );
     const route = (domain: string) => this.#routes.route(domain);
     const concurrency = (provider: string) => this.#concurrency(provider);
-    const shared = { spool, clock, log, random, policy, open, route, concurrency };
+    const lane: Lane = (header) => laneOf(fleet.ipPool, header);
+    const shared = { lane, spool, clock, log, random, policy, open, route, concurrency };
     const [scheduler, settler, busy, hand] = [this.#scheduler, this.#settler, this.#busy, this.hand];
     this.#attempts = new Attempts({
       ...shared,

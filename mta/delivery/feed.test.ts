@@ -39,6 +39,7 @@ function feedOver(hand: Hand, scheduler: Scheduler): Feed {
     clock,
     route,
     busy: new Busy(),
+    lane: () => '',
     knownSite: () => null,
     concurrency: () => 5,
     open: () => true,

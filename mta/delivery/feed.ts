@@ -6,6 +6,7 @@ import type { Spool, SpoolEntry } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
 import type { Hand } from './hand.ts';
 import { domainOf, MOST_RECIPIENTS } from './intake.ts';
+import type { Lane } from './lane.ts';
 import type { Clock, Policy, Route, Task, Verdict } from './ports.ts';
 import { type Fate, fateOf, keptFate } from './results.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -24,6 +25,7 @@ export interface FeedParts {
   readonly route: (domain: string) => Promise<Route>;
   /** The site of a domain when it is known already. */
   readonly knownSite: (domain: string) => string | null;
+  readonly lane: Lane;
   readonly concurrency: (provider: string) => number;
   readonly open: () => boolean;
   readonly pump: () => void;
@@ -43,13 +45,13 @@ export interface Group {
   readonly entries: SpoolEntry[];
 }
 
-/** Groups entries by parcel, domain and source address they must return from. Pure. */
+/** Groups entries by parcel, domain and the source addresses they return from and avoid. Pure. */
 export function groupEntries(entries: readonly SpoolEntry[]): Group[] {
   const groups = new Map<string, Group>();
   const full: Group[] = [];
   for (const entry of entries) {
     const domain = domainOf(entry.recipient.address);
-    const key = `${entry.hopId} ${domain} ${entry.recipient.stickySource ?? ''}`;
+    const key = `${entry.hopId} ${domain} ${entry.recipient.stickySource ?? ''} ${entry.recipient.avoidSource ?? ''}`;
     const group = groups.get(key);
     if (group && group.entries.length < MOST_RECIPIENTS) group.entries.push(entry);
     else {
@@ -92,7 +94,8 @@ export class Feed {
     // The spool shows a parcel from the moment its commit was asked for; until that is durable it is still the hand's.
     if (hand.get(entry.hopId)?.parcel) return true;
     const domain = domainOf(entry.recipient.address);
-    const site = knownSite(domain);
+    const known = knownSite(domain);
+    const site = known && known + this.#parts.lane(() => this.#parts.spool.parcel(entry.hopId)?.header);
     if (site && scheduler.blockedUntil(site) > now) return true;
     const key = site ?? domain;
     const here = (taken.get(key) ?? 0) + 1;
@@ -127,7 +130,16 @@ export class Feed {
     if (to.kind !== 'site')
       return this.#end(parcel.header, group, indexes, (entry) => this.#unroutable(parcel.header, entry, to));
     const { account, priorityClass } = parcel.header;
-    const task: Task = { hopId: first.hopId, account, priorityClass, domain: group.domain, indexes, ...to };
+    const site = to.site + this.#parts.lane(() => parcel.header);
+    const task: Task = {
+      hopId: first.hopId,
+      account,
+      priorityClass,
+      domain: group.domain,
+      indexes,
+      ...to,
+      site,
+    };
     scheduler.offer(task, concurrency(to.provider));
     pump();
   }

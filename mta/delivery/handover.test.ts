@@ -2,7 +2,6 @@ import { queuePolicySpec } from '../../resources/kinds.ts';
 import { type HopId, PARCEL_VERSION, type ParcelId, type Recipient } from '../message/parcel.ts';
 import { bounceDue } from './bounce.ts';
 import { destinationOf, isForgotten, onward } from './handover.ts';
-import { rankSources } from './sources.ts';
 
 const recipient = (address: string): Recipient => ({
   ...{ address, attempts: 3, dueAt: 99, lastReply: '450 later', stickySource: '192.0.2.1' },
@@ -60,37 +59,6 @@ test.each([
 ])('a hand-over that was marked %s', (_, at, now, forgotten) => {
   const to = destinationOf(header, entries, header.hopId, 8);
   expect(isForgotten(at === undefined ? to : { ...to, at }, now)).toBe(forgotten);
-});
-
-describe('source addresses', () => {
-  const addresses = [
-    { address: '192.0.2.1', ehlo: 'a.test', movable: false, weight: 300 },
-    { address: '192.0.2.2', ehlo: 'b.test', movable: false, weight: 100 },
-    { address: '192.0.2.3', ehlo: 'c.test', movable: false, weight: 0 },
-    { address: '192.0.2.4', ehlo: 'd.test', movable: false, weight: 100 },
-  ];
-  const lease = (address: string) =>
-    [address, { version: 1, address, ipPool: 'mail/ips', holder: {}, epoch: 1, renewals: 0 }] as never;
-  const leases = new Map<string, never>(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map(lease));
-  const ranked = (sticky: string | null, random: () => number) =>
-    rankSources(addresses, leases, sticky, random).map(({ address }) => address);
-
-  test('only held addresses, and none that is drained', () => {
-    expect(ranked(null, () => 0.5).sort()).toEqual(['192.0.2.1', '192.0.2.2']);
-  });
-  test('what is bound to an address returns from it, even when it is drained', () => {
-    expect(ranked('192.0.2.3', () => 0.5)[0]).toBe('192.0.2.3');
-    expect(ranked('192.0.2.4', () => 0.5)).not.toContain('192.0.2.4');
-  });
-  test('the first choice follows the weights', () => {
-    let seed = 1;
-    const random = () => {
-      seed = (seed * 48_271) % 2_147_483_647;
-      return seed / 2_147_483_647;
-    };
-    const first = Array.from({ length: 4000 }, () => ranked(null, random)[0]);
-    expect(first.filter((address) => address === '192.0.2.1').length / 4000).toBeCloseTo(0.75, 1);
-  });
 });
 
 describe('who gets a bounce', () => {

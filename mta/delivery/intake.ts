@@ -7,6 +7,7 @@ import type { Acknowledger } from './acknowledge.ts';
 import type { Busy } from './busy.ts';
 import type { Passage } from './gate.ts';
 import type { Hand, Held } from './hand.ts';
+import type { Lane } from './lane.ts';
 import type { Remembered } from './memory/memory.ts';
 import type { Clock, MailMessage, Route, Task } from './ports.ts';
 import { keptFate } from './results.ts';
@@ -59,6 +60,7 @@ export interface IntakeParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly route: (domain: string) => Promise<Route>;
+  readonly lane: Lane;
   /** Most attempts at once at a site of the provider. */
   readonly concurrency: (provider: string) => number;
   /** Whether an attempt may start at all now. */
@@ -123,11 +125,11 @@ export class Intake {
     const { route, scheduler, clock, busy, offered, concurrency } = this.#parts;
     const to = await route(domain);
     if (to.kind !== 'site' || !held.parcel) return false;
-    if (scheduler.blockedUntil(to.site) > clock.now() || scheduler.queuedAt(to.site) >= FAST_QUEUE)
-      return false;
+    const site = to.site + this.#parts.lane(() => parcel);
+    if (scheduler.blockedUntil(site) > clock.now() || scheduler.queuedAt(site) >= FAST_QUEUE) return false;
     const indexes = parcel.recipients.map((_, index) => index);
     const { hopId, account, priorityClass } = parcel;
-    const task: Task = { hopId, account, priorityClass, domain, indexes, ...to };
+    const task: Task = { hopId, account, priorityClass, domain, indexes, ...to, site };
     busy.add(hopId, indexes);
     scheduler.offer(task, concurrency(to.provider));
     offered();

@@ -92,13 +92,21 @@ export interface AttemptResult {
   readonly host: string | null;
 }
 
+/** Where the recipients of an attempt were refused before. */
+export interface Returning {
+  /** The address they were deferred from last. */
+  readonly sticky: string | null;
+  /** The address that was refused for its own reputation. */
+  readonly avoid: string | null;
+}
+
 export interface Sender {
   /** Sends `parcel` to `addresses` at the task's site. Never rejects. */
   send(
     task: Task,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
-    sticky: string | null,
+    returning: Returning,
   ): Promise<AttemptResult>;
   /** Ends sessions before their final dot; resolves when those past it have ended or `graceMs` is over. */
   stop(graceMs: number): Promise<void>;

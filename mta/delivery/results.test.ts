@@ -66,7 +66,21 @@ describe('fateOf', () => {
 
   test('an address that is refused as such is not returned to', () => {
     const fate = fateOf(recipient, reply('554 5.7.1 192.0.2.1 is listed at spamhaus', 'greeting'), at);
-    expect(fate).toMatchObject({ kind: 'waits', recipient: { stickySource: null } });
+    expect(fate).toMatchObject({
+      kind: 'waits',
+      recipient: { stickySource: null, avoidSource: '192.0.2.1' },
+    });
+  });
+
+  test.each([
+    ['once: the second address is returned to', { avoidSource: '192.0.2.7' }, {}, '192.0.2.7'],
+    ['never, when the policy says so', {}, { otherAddress: 'Never' as const }, undefined],
+  ])('another address is tried %s', (_, more, retry, avoidSource) => {
+    const policy = { ...at.policy, retry: { ...at.policy.retry, ...retry } };
+    const verdict = reply('554 5.7.1 192.0.2.1 is listed at spamhaus', 'greeting');
+    expect(fateOf({ ...recipient, ...more }, verdict, { ...at, policy })).toMatchObject({
+      recipient: { stickySource: '192.0.2.1', ...(avoidSource && { avoidSource }) },
+    });
   });
 
   test('past the maximum age a deferral is the end, with the last reply', () => {

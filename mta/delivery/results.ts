@@ -39,8 +39,9 @@ export function fateOf(recipient: Recipient, verdict: Verdict, at: Circumstances
       const { kind } = meaningOf(reply, verdict.phase);
       if (kind === 'delivered') return { kind: 'delivered', reply };
       if (kind === 'bounced') return { kind: 'bounced', reply };
-      // Where the address itself is refused, the next attempt is better made from another.
-      return deferred(recipient, reply, at, kind === 'address-refused' ? null : at.source);
+      return kind === 'address-refused'
+        ? deferred(fromAnother(recipient, at), reply, at, keepsAddress(recipient, at) ? at.source : null)
+        : deferred(recipient, reply, at, at.source);
     }
     case 'failed':
     case 'unknown':
@@ -77,6 +78,13 @@ export function keptFate(recipient: Recipient): Extract<Fate, { reply: string }>
     if (kept.startsWith(FINAL[kind])) return { kind, reply: kept.slice(FINAL[kind].length) };
   return null;
 }
+
+/** Where the address itself is refused, the next attempt is made from another: once, or every address would be spent on one message. */
+const keepsAddress = ({ avoidSource }: Recipient, { policy, source }: Circumstances): boolean =>
+  policy.retry.otherAddress === 'Never' || avoidSource !== undefined || source === null;
+
+const fromAnother = (recipient: Recipient, at: Circumstances): Recipient =>
+  keepsAddress(recipient, at) ? recipient : { ...recipient, avoidSource: at.source ?? undefined };
 
 /** A deferral counts an attempt, and ends the patience when the policy says so. */
 function deferred(recipient: Recipient, reply: string, at: Circumstances, stickySource: string | null): Fate {

@@ -129,7 +129,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     };
     const changes = {
       pool: pooled,
-      ipPool: () => {},
+      ipPool: () => sender.ipPoolChanged(),
       assignment: assigned,
       leases: () => sender.leasesChanged(),
     };
@@ -166,7 +166,7 @@ function sending(
     clock: systemClock,
     log,
     random: Math.random,
-    addresses: () => fleet.ipPool?.addresses ?? [],
+    ipPool: () => fleet.ipPool,
     leases: () => fleet.leases,
   });
 }

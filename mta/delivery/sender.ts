@@ -5,11 +5,13 @@ import { domainToASCII } from 'node:url';
 import type { Log } from '../../process/log.ts';
 import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import type { Parcel } from '../message/parcel.ts';
-import type { AttemptResult, Clock, MxHost, Policy, Sender, Task, Verdict } from './ports.ts';
+import { Families } from './families.ts';
+import type { AttemptResult, Clock, MxHost, Policy, Returning, Sender, Task, Verdict } from './ports.ts';
 import { meaningOf } from './results.ts';
+import { Rooms } from './rooms.ts';
 import { NO_UTF8, Session, SessionFailed, type SessionOptions } from './session.ts';
 import { SessionPool } from './session-pool.ts';
-import { rankSources, type Source } from './sources.ts';
+import { type Choice, chooseSources, type Source } from './sources.ts';
 import { type Grant, TunnelRefused, type Tunnels } from './tunnel.ts';
 
 export interface SenderParts {
@@ -18,7 +20,7 @@ export interface SenderParts {
   readonly log: Log;
   readonly random: () => number;
   readonly policy: () => Policy;
-  readonly addresses: () => IPPoolSnapshot['addresses'];
+  readonly ipPool: () => IPPoolSnapshot | null;
   readonly leases: () => ReadonlyMap<string, AddressLease>;
   readonly epochs: () => string;
   /** Egress knows a newer epoch than ours, or has fenced this pod; or, with false, grants again. */
@@ -30,7 +32,7 @@ const BROKEN_TLS_MS = 3_600_000;
 /** How long a host that could not be reached is tried last. */
 const UNREACHABLE_MS = 300_000;
 /** Waits when egress gives no time of its own, in seconds. */
-const WAIT = { limit: 15, holder: 5, epoch: 3, noAddress: 2 } as const;
+const WAIT = { limit: 15, holder: 5, epoch: 3, noAddress: 2, warmup: 60 } as const;
 const MOST_HOSTS = 5;
 
 /** What came of trying one host from one source. */
@@ -38,6 +40,8 @@ type Try =
   | { readonly kind: 'done'; readonly result: AttemptResult }
   /** Another host may do. */
   | { readonly kind: 'nextHost'; readonly verdict: Verdict }
+  /** The host has no address that can be reached from this source. */
+  | { readonly kind: 'nextFamily'; readonly verdict: Verdict }
   /** This source has no room or is not there; another may do. */
   | { readonly kind: 'nextSource'; readonly verdict: Verdict };
 
@@ -48,6 +52,8 @@ export class EgressSender implements Sender {
   readonly #unreachable = new Map<string, number>();
   /** Until when an address is known to have no room at a provider. */
   readonly #full = new Map<string, number>();
+  readonly #rooms: Rooms;
+  readonly #families: Families;
   readonly #running = new Set<Promise<unknown>>();
   /** Sockets on which the host has not greeted yet. */
   readonly #greeting = new Set<Grant['socket']>();
@@ -58,15 +64,17 @@ export class EgressSender implements Sender {
   constructor(parts: SenderParts) {
     this.#parts = parts;
     this.pool = new SessionPool(parts.clock.monotonic);
+    this.#rooms = new Rooms(parts.clock.now);
+    this.#families = new Families(parts.clock.monotonic);
   }
 
   async send(
     task: Task,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
-    sticky: string | null,
+    returning: Returning,
   ): Promise<AttemptResult> {
-    const run = this.#attempt(task, parcel, addresses, sticky).catch((error: unknown) => {
+    const run = this.#attempt(task, parcel, addresses, returning).catch((error: unknown) => {
       this.#parts.log.error({ hopId: task.hopId, err: error }, 'a session failed in an unforeseen way');
       return all(task, addresses, { kind: 'failed', why: `4.3.0 ${(error as Error).message}` });
     });
@@ -99,6 +107,11 @@ export class EgressSender implements Sender {
     if (ended > 0) this.#parts.log.info({ ended }, 'connections through a former holder are ended');
   }
 
+  /** Its addresses, weights or warm-up have changed. */
+  ipPoolChanged(): void {
+    this.#rooms.clear();
+  }
+
   rest(): void {
     this.pool.endIdle();
   }
@@ -111,31 +124,66 @@ export class EgressSender implements Sender {
     task: Task,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
-    sticky: string | null,
+    returning: Returning,
   ): Promise<AttemptResult> {
-    const { addresses: own, leases, random } = this.#parts;
-    const sources = rankSources(own(), leases(), sticky, random);
-    const reused = await this.#overIdle(task, parcel, addresses, sticky, sources);
+    const { sources, until } = this.#choose(task, parcel, returning);
+    const reused = await this.#overIdle(task, parcel, addresses, returning.sticky, sources);
     if (reused) return reused;
     let unable: Verdict | null = null;
-    let verdict: Verdict = wait(WAIT.noAddress, 'no address of the IP pool is held by an egress pod');
+    let lacking: Verdict | null = null;
+    let refused: { readonly verdict: Verdict; readonly source: string } | null = null;
+    const none = until === null ? NO_ADDRESS : this.#untilTomorrow((until - this.#parts.clock.now()) / 1000);
+    let verdict: Verdict = none;
     const failedFrom = new Set<number>();
     for (const source of sources) {
       // Hosts that failed from one address fail from the next, unless it is of the other family.
       if (failedFrom.has(isIP(source.address))) continue;
       for (const { host } of this.#hosts(task.hosts)) {
         if (this.#stopping) return all(task, addresses, { kind: 'aborted' });
+        if (!this.#families.canReach(host, source.address)) {
+          lacking ??= { kind: 'failed', why: `4.4.1 ${host}: NoSuchHost` };
+          continue;
+        }
         const tried = await this.#try(task, parcel, addresses, source, host);
         if (tried.kind === 'done') return tried.result;
+        // Of the other family it may have an address.
+        if (tried.kind === 'nextFamily') {
+          lacking ??= tried.verdict;
+          continue;
+        }
         // A host that failed says more than an address without room.
         if (tried.kind === 'nextHost' || verdict.kind === 'noRoom') verdict = shorter(verdict, tried.verdict);
         if (tried.kind === 'nextSource') break;
+        if (refusesAddress(tried.verdict)) refused = { verdict: tried.verdict, source: source.address };
         if (tried.verdict === NO_UTF8) unable = NO_UTF8;
         failedFrom.add(isIP(source.address));
       }
     }
+    if (verdict === none && lacking) verdict = lacking;
     // Of the hosts that could be asked none was able to take it: that is final, whatever the others would say.
-    return all(task, addresses, this.#stopping ? { kind: 'aborted' } : (unable ?? verdict));
+    const result = all(task, addresses, this.#stopping ? { kind: 'aborted' } : (unable ?? verdict));
+    // Which address it was is part of the answer only where the host has refused it, greeting or not.
+    return refused?.verdict === result.verdicts[0] ? { ...result, source: refused?.source ?? null } : result;
+  }
+
+  #choose(task: Task, parcel: Omit<Parcel, 'recipients'>, returning: Returning): Choice {
+    const { ipPool, leases, random, clock } = this.#parts;
+    const { sendingDomain, engaged = false } = parcel;
+    return chooseSources(
+      { sendingDomain, engaged, ...returning },
+      {
+        ipPool: ipPool() ?? NO_POOL,
+        leases: leases(),
+        room: (address) => this.#rooms.of(address, task.provider),
+        now: clock.now(),
+        random,
+      },
+    );
+  }
+
+  /** The policy may change meanwhile, and looking again costs nothing: nobody is asked. */
+  #untilTomorrow(seconds: number): Verdict {
+    return wait(Math.min(WAIT.warmup, Math.max(1, seconds)), 'the warm-up allowance of the day is used up');
   }
 
   /**
@@ -249,6 +297,7 @@ export class EgressSender implements Sender {
       throw error;
     });
     this.#granted();
+    this.#rooms.granted(source.address, grant.provider || task.provider, grant.warmup);
     this.#greeting.add(grant.socket);
     try {
       const options = { host, source: source.address, tls, monotonic: clock.monotonic };
@@ -297,11 +346,29 @@ export class EgressSender implements Sender {
           kind: 'nextSource',
           verdict: wait(this.#makeRoom(task, source, seconds), 'connection limit reached'),
         };
+      case 'WarmupExhausted':
+      case 'WarmupSuspended':
+        if (error.warmup)
+          this.#rooms.refused(
+            source.address,
+            task.provider,
+            error.reason === 'WarmupSuspended',
+            error.warmup,
+          );
+        return { kind: 'nextSource', verdict: this.#untilTomorrow(seconds ?? WAIT.warmup) };
+      case 'WarmupBusy':
+      case 'WarmupUnavailable':
+        return {
+          kind: 'nextSource',
+          verdict: wait(this.#makeRoom(task, source, seconds), `warm-up: ${error.reason}`),
+        };
+      case 'NoSuchHost':
+        this.#families.lacks(host, source.address);
+        return { kind: 'nextFamily', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
       case 'StaleEpoch':
         // Under other epochs, which may have come in meanwhile, it can be asked at once.
         return { kind: 'nextSource', verdict: wait(Math.max(0.1, this.#staleFor()), STALE) };
       case 'ResolveFailed':
-      case 'NoSuchHost':
       case 'ConnectFailed':
       case 'ConnectTimeout':
       case 'ForbiddenDestination':
@@ -354,6 +421,9 @@ const wait = (retryAfterSeconds: number, why: string): Verdict => ({
   why,
 });
 
+const NO_POOL = { addresses: [] };
+const NO_ADDRESS = wait(WAIT.noAddress, 'no address of the IP pool is held by an egress pod');
+
 const all = (task: Task, addresses: readonly string[], verdict: Verdict): AttemptResult => ({
   verdicts: addresses.map(() => verdict),
   source: null,
@@ -367,6 +437,9 @@ function shorter(known: Verdict, next: Verdict): Verdict {
     return next;
   return next.retryAfterSeconds < known.retryAfterSeconds ? next : known;
 }
+
+const refusesAddress = (verdict: Verdict): boolean =>
+  verdict.kind === 'reply' && meaningOf(verdict.reply, verdict.phase).kind === 'address-refused';
 
 function isConnectionScope(reply: string, atMail: boolean): boolean {
   const meaning = meaningOf(reply, atMail ? 'mail' : 'dot');

@@ -3,7 +3,13 @@ import type { ClientRequest } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { CONNECT_HEADERS, CONNECT_REFUSALS, type ConnectRefusal } from '../bus/connect.ts';
+import {
+  CONNECT_HEADERS,
+  CONNECT_REFUSALS,
+  type ConnectRefusal,
+  parseWarmup,
+  type WarmupDay,
+} from '../bus/connect.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
 
 export interface Grant {
@@ -14,6 +20,8 @@ export interface Grant {
   readonly provider: string;
   readonly ehlo: string;
   readonly peer: string;
+  /** What warm-up leaves of the day; null: it sets no limit. */
+  readonly warmup: WarmupDay | null;
 }
 
 /** Egress did not connect us. */
@@ -21,11 +29,17 @@ export class TunnelRefused extends Error {
   override readonly name = 'TunnelRefused';
   readonly reason: ConnectRefusal | 'EgressUnreachable';
   readonly retryAfterSeconds: number | null;
+  readonly warmup: WarmupDay | null;
 
-  constructor(reason: TunnelRefused['reason'], retryAfterSeconds: number | null, options?: ErrorOptions) {
+  constructor(
+    reason: TunnelRefused['reason'],
+    retryAfterSeconds: number | null,
+    { warmup = null, ...options }: ErrorOptions & { readonly warmup?: WarmupDay | null } = {},
+  ) {
     super(`egress: ${reason}`, options);
     this.reason = reason;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.warmup = warmup;
   }
 }
 
@@ -151,13 +165,15 @@ function granted(headers: Headers, socket: Socket): Grant {
     provider: String(headers[CONNECT_HEADERS.provider] ?? ''),
     ehlo: String(headers[CONNECT_HEADERS.ehlo] ?? ''),
     peer: String(headers[CONNECT_HEADERS.peer] ?? ''),
+    warmup: parseWarmup(String(headers[CONNECT_HEADERS.warmup] ?? '')),
   };
 }
 
 function refused(status: number, headers: Headers): TunnelRefused {
   const named = String(headers[CONNECT_HEADERS.reason] ?? '');
   const reason = named in CONNECT_REFUSALS ? (named as ConnectRefusal) : byStatus(status);
-  return new TunnelRefused(reason, count(headers['retry-after']));
+  const warmup = parseWarmup(String(headers[CONNECT_HEADERS.warmup] ?? ''));
+  return new TunnelRefused(reason, count(headers['retry-after']), { warmup });
 }
 
 const byStatus = (status: number): TunnelRefused['reason'] =>

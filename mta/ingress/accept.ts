@@ -7,7 +7,14 @@ import { convertMessage } from '../message/convert.ts';
 import { headerNeedsUtf8 } from '../message/convert_fields.ts';
 import { dkimSignatures } from '../message/dkim.ts';
 import { type Field, find, joinEntity, splitEntity, textOf } from '../message/fields.ts';
-import { authorOf, CLASS_FIELD, refuseLoop, withoutPrivate, withTrace } from '../message/headers.ts';
+import {
+  authorOf,
+  CLASS_FIELD,
+  ENGAGED_FIELD,
+  refuseLoop,
+  withoutPrivate,
+  withTrace,
+} from '../message/headers.ts';
 import { firstHopId, parcelIdOf, parcelIdOfKey } from '../message/ids.ts';
 import { normaliseLineEnds } from '../message/lines.ts';
 import { encodeParcel, PARCEL_VERSION, type Parcel, type ParcelId, shardOf } from '../message/parcel.ts';
@@ -28,6 +35,8 @@ export interface Submission {
   readonly idempotencyKey: string | null;
   /** The class asked for outside of the message; X-Postfleet-Class says it inside. */
   readonly priorityClass: string | null;
+  /** Whether its recipients are said to want it; null: X-Postfleet-Engaged inside of the message says it. */
+  readonly engaged: boolean | null;
   /** For the Received field. */
   readonly client: { readonly helo: string; readonly address: string; readonly protocol: string };
 }
@@ -121,6 +130,7 @@ async function prepare(
       from,
       smtpUtf8,
       isNotification: false,
+      ...(isEngaged(submission.engaged, received.fields) && { engaged: true }),
       recipients: addresses.map(newRecipient),
       message: await sign(parts.keys, domain, converted.fields, converted.body, now),
     },
@@ -200,6 +210,12 @@ function classOf(pool: PoolSnapshot, asked: string | null, fields: readonly Fiel
   if (pool.classes.some((each) => each.name === name)) return name;
   const known = pool.classes.map((each) => each.name).join(', ');
   throw new Refused('unknownClass', `"${name.slice(0, 63)}" is no priority class; there are: ${known}`);
+}
+
+/** Only warm-up looks at it, so a value that nobody knows is no reason to refuse the message. */
+function isEngaged(asked: boolean | null, fields: readonly Field[]): boolean {
+  const one = find(fields, ENGAGED_FIELD);
+  return asked ?? (one ? /^(yes|true|1)$/i.test(textOf(one).trim()) : false);
 }
 
 function idOf(

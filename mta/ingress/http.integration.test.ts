@@ -51,6 +51,7 @@ describe('HTTP', () => {
         { filename: 'Bücher.txt', contentType: 'text/plain', content: Buffer.from('x').toString('base64') },
       ],
       priorityClass: 'bulk',
+      engaged: true,
     });
     expect(answer).toMatchObject({
       status: 202,
@@ -60,7 +61,7 @@ describe('HTTP', () => {
       },
     });
     const [parcel] = await bed.parcels();
-    expect(parcel).toMatchObject({ id: answer.json.id, priorityClass: 'bulk', from });
+    expect(parcel).toMatchObject({ id: answer.json.id, priorityClass: 'bulk', engaged: true, from });
     const text = parcel?.message.toString() ?? '';
     expect(text).toContain('X-Campaign: spring');
     expect(text).not.toMatch(/hidden@x\.example|gone2@x\.example/);

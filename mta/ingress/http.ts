@@ -110,6 +110,7 @@ async function submit(parts: HttpParts, used: UsedKeys, request: FastifyRequest,
       content,
       idempotencyKey,
       priorityClass: enveloped.priorityClass,
+      engaged: enveloped.engaged,
       client: { helo: 'http', address: request.ip, protocol: 'HTTPS' },
     });
     if (idempotencyKey !== null) used.keep(account, idempotencyKey, what);
@@ -124,7 +125,7 @@ async function submit(parts: HttpParts, used: UsedKeys, request: FastifyRequest,
 }
 
 function whatOf({ body, headers }: FastifyRequest): string {
-  const envelope = ['content-type', 'postfleet-from', 'postfleet-to', 'postfleet-class'];
+  const envelope = ['content-type', 'postfleet-from', 'postfleet-to', 'postfleet-class', 'postfleet-engaged'];
   return fingerprint(
     body,
     envelope.map((name) => headers[name] ?? null),

@@ -12,6 +12,8 @@ export interface Enveloped {
   /** Recipients that are no addresses. */
   readonly faults: readonly Fault[];
   readonly priorityClass: string | null;
+  /** Null: not said. */
+  readonly engaged: boolean | null;
   /** Builds or gives the message text. */
   readonly content: () => Promise<Buffer>;
 }
@@ -40,6 +42,7 @@ export function envelopeOfJson(body: unknown): Enveloped {
     recipients: [to, cc, bcc].flatMap(({ mailboxes }) => mailboxes.map(({ address }) => address)),
     faults: [to, cc, bcc].flatMap(({ faults }) => faults),
     priorityClass: message.priorityClass ?? null,
+    engaged: message.engaged ?? null,
     content: () =>
       buildMessage(message, { from, to: to.mailboxes, cc: cc.mailboxes, replyTo: replyTo.mailboxes }),
   };
@@ -69,8 +72,17 @@ export function envelopeOfText(
       faults.map(({ text, message }) => ({ address: text, detail: message })),
     ),
     priorityClass: header('postfleet-class') ?? null,
+    engaged: engagedOf(header('postfleet-engaged')),
     content: async () => content,
   };
+}
+
+function engagedOf(value: string | undefined): boolean | null {
+  if (value === undefined) return null;
+  const [, yes, no] = /^(?:(yes|true)|(no|false))$/i.exec(value.trim()) ?? [];
+  if (!yes && !no)
+    throw new Refused('badMessage', `Postfleet-Engaged: "${value.slice(0, 20)}" is neither yes nor no`);
+  return yes !== undefined;
 }
 
 /** `<>` is the null path. */

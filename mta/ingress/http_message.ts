@@ -37,6 +37,7 @@ export const messageSchema = z
     headers: z.record(z.string().regex(/^[!-9;-~]{1,76}$/, 'must be a header field name'), line).default({}),
     attachments: z.array(attachment).max(100).default([]),
     priorityClass: z.string().min(1).max(63).optional(),
+    engaged: z.boolean().optional(),
     /** The envelope sender, when it is not the From address. */
     envelopeFrom: z.string().max(320).optional(),
   })

@@ -51,7 +51,7 @@ describe('SMTP', () => {
       await plain.send(
         from,
         ['Bob@X.example', 'bob@x.EXAMPLE', 'c@x.example'],
-        message('Bcc: secret@x.example\r\nX-Postfleet-Class: bulk\r\n'),
+        message('Bcc: secret@x.example\r\nX-Postfleet-Class: bulk\r\nX-Postfleet-Engaged: Yes\r\n'),
       ),
     ).toMatch(/^250 2\.6\.0 accepted as [0-9a-f]{32}$/);
     plain.end();
@@ -62,6 +62,7 @@ describe('SMTP', () => {
       pool: 'test/main',
       sendingDomain: 'send.example',
       priorityClass: 'bulk',
+      engaged: true,
       from,
       hop: 0,
       smtpUtf8: false,

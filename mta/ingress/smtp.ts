@@ -205,6 +205,7 @@ async function received(
       content,
       idempotencyKey: null,
       priorityClass: null,
+      engaged: null,
       client: {
         helo: session.hostNameAppearsAs,
         address: session.remoteAddress,

@@ -7,6 +7,8 @@ export const MAX_HOPS = 50;
 
 /** The class field that a client may set; it is taken out like every other control field. */
 export const CLASS_FIELD = 'x-postfleet-class';
+/** `yes`: its recipients want it, so it may have the allowance of young source addresses first. */
+export const ENGAGED_FIELD = 'x-postfleet-engaged';
 
 /** For a 7-bit and a UTF-8 world alike: who wrote it. @throws MessageFault when there is not exactly one sender. */
 export function authorOf(fields: readonly Field[]): Mailbox {

@@ -19,6 +19,8 @@ export interface Recipient {
   readonly lastReply: string | null;
   /** The source address of the last deferred attempt: a greylisted message returns from it. */
   readonly stickySource: string | null;
+  /** The source address that was refused for its own reputation: another is tried, once. Absent: none was. */
+  readonly avoidSource?: string | undefined;
 }
 
 export interface ParcelHeader {
@@ -37,6 +39,8 @@ export interface ParcelHeader {
   readonly smtpUtf8: boolean;
   /** A delivery status notification itself: it is never answered by another (RFC 5321 §6.1). */
   readonly isNotification: boolean;
+  /** Its sender says that it is wanted: it comes first where an address is warmed up. Absent: not marked. */
+  readonly engaged?: true | undefined;
   readonly recipients: readonly Recipient[];
 }
 

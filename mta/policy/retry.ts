@@ -2,7 +2,7 @@
 import { durationSeconds } from '../../resources/duration.ts';
 import type { QueuePolicySpec } from '../../resources/kinds.ts';
 
-export type RetryPolicy = QueuePolicySpec['retry'];
+export type RetryPolicy = Omit<QueuePolicySpec['retry'], 'otherAddress'>;
 export type NextAttempt = { readonly kind: 'retry'; readonly at: number } | { readonly kind: 'expired' };
 
 /**
