@@ -17,7 +17,6 @@ export interface BringUpParts {
 
 /** The kernel looks once a second. */
 const KERNEL_LAG_MS = 1_000;
-/** A neighbour that misses one hears the next. */
 const ANNOUNCE_AGAIN_MS = [1_000, 4_000];
 
 /** @param where how people name the place, for the obstacle */
@@ -34,7 +33,8 @@ export function broughtUpPresence(address: string, where: string, parts: BringUp
       await links.run(raised(prefix, found, ms));
       if (on?.name === found.name) return;
       on = found;
-      await tell(found);
+      // Not waited for: it can be used at once, and a neighbour that does not hear the first word hears the next.
+      void tell(found);
       for (const again of ANNOUNCE_AGAIN_MS) later(again, () => void tell(found));
     },
     async lower() {

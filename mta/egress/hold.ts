@@ -55,7 +55,10 @@ export function decideTake(seen: Seen, claimant: Claimant, nowMs: number, times:
   const headStart = claimant.rank * (record ? times.standbyMs : times.leaseMs);
   const left = seen.sinceMs + (free ? 0 : times.leaseMs) + headStart - nowMs;
   if (left <= 0) return next;
-  return { step: 'wait', forMs: Math.min(left, times.pollMs), why: whyWait(record, claimant) };
+  // A pod beside the holder is most likely to follow it, and then nobody else has the address.
+  const isBeside = record?.holder.node === claimant.node && claimant.rank === 0;
+  const pollMs = isBeside ? times.pollMs / 5 : times.pollMs;
+  return { step: 'wait', forMs: Math.min(left, pollMs), why: whyWait(record, claimant) };
 }
 
 function whyWait(record: AddressLease | null, { rank }: Claimant): string {

@@ -65,6 +65,7 @@ export class Kv {
 export interface Machine {
   readonly keeper: Keeper;
   readonly changes: (number | null)[];
+  readonly ends: string[];
   nats: boolean;
   answers: boolean;
   has: boolean;
@@ -79,6 +80,7 @@ export function machine(uid: string, kv: Kv, clock: Clock, movable = true): Mach
   const own = {
     ...{ nats: true, answers: true, has: true, rank: 0, open: {}, failure: null as string | null },
     changes: [] as (number | null)[],
+    ends: [] as string[],
     raised: [] as (number | 'lowered')[],
   };
   const keeper = new Keeper({
@@ -105,7 +107,10 @@ export function machine(uid: string, kv: Kv, clock: Clock, movable = true): Mach
     connected: () => 0,
     times: LEASE_TIMES,
     clock,
-    onChange: (one) => own.changes.push(one.epoch),
+    onChange: (one, end) => {
+      own.changes.push(one.epoch);
+      own.ends.push(end);
+    },
   });
   return Object.assign(own, { keeper });
 }

@@ -48,6 +48,11 @@ describe('when an address may be taken', () => {
     expect(step.step === 'wait' ? step.why : null).toBe(why);
   });
 
+  test('a pod beside the holder looks more often', () => {
+    const waits = (node: string) => decideTake(seen(record('b', 4)), claimant(0, node), 0, LEASE_TIMES);
+    expect([waits('node-a'), waits('node-b')]).toMatchObject([{ forMs: 1000 }, { forMs: 200 }]);
+  });
+
   test('up on the same node: at once', () => {
     const state = seen(record('b', 4, stays));
     expect(decideTake(state, claimant(0, 'node-b'), 0, LEASE_TIMES)).toEqual({ step: 'take', epoch: 5 });
@@ -82,7 +87,7 @@ test('a released address goes to the next within a look, one epoch on', async ()
   await time.pass(50);
   b.keeper.start();
   await time.pass(5000);
-  await a.keeper.release();
+  await a.keeper.release(new AbortController().signal);
   expect(kv.writes.at(-1)).toMatch(/^a\/1\/\d+\/released$/);
   await time.pass(1000);
   expect([a.keeper.epoch, b.keeper.epoch]).toEqual([null, 2]);
@@ -222,6 +227,30 @@ describe('a hand-over', () => {
     expect(b.keeper.epoch).toBeNull();
     await time.pass(3000);
     expect(b.keeper.epoch).toBe(2);
+  });
+
+  test('that NATS does not hear: what is open ends before anybody may follow, at an address that can move', async () => {
+    for (const movable of [true, false]) {
+      const { time, a } = two(movable);
+      await time.pass(50);
+      a.open = { google: 1 };
+      a.nats = false;
+      const over = new AbortController();
+      const ended = a.keeper.handOver(over.signal);
+      await time.pass(100);
+      over.abort();
+      await time.pass(600);
+      await ended;
+      expect(a.ends).toEqual(movable ? ['closed', 'handed over', 'closed'] : ['closed', 'handed over']);
+    }
+  });
+
+  test('and a release are said again when one that lingers has written meanwhile', async () => {
+    const { time, kv, a } = two(false);
+    await time.pass(50);
+    kv.revision++;
+    await a.keeper.release(new AbortController().signal);
+    expect(kv.record?.released).toBe(true);
   });
 
   test('is forgotten when it was cut off, after the time a connection can live', async () => {

@@ -2,7 +2,7 @@
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import type { AddressLease, Lingering } from '../bus/snapshot.ts';
 import { decideTake, givenUp, holdEndsAt, type LeaseTimes, observe, renewal, type Seen } from './hold.ts';
-import { sayUntilGone } from './linger.ts';
+import { pause, sayUntilGone } from './linger.ts';
 import type { NodeLock } from './node_lock.ts';
 import type { Presence } from './presence.ts';
 
@@ -61,6 +61,8 @@ interface Held {
 
 /** How soon a holder tries again when a renewal failed. */
 const RENEW_RETRY_MS = 500;
+/** How long giving up may hold up what comes after it. A lease that is not given up ends by itself. */
+const SAY_FREE_MS = 3_000;
 /** How long a pod that could not bring an address up leaves it to others. */
 const RAISE_RETRY_MS = 15_000;
 
@@ -134,26 +136,40 @@ export class Keeper {
     if (!this.#stopped) this.#running = this.#running.then(() => (this.#stopped ? undefined : this.#turn()));
   }
 
-  /** Stops keeping it and, if it is held, states that it is free. Its connections must be closed before. Never rejects. */
-  async release(): Promise<void> {
+  /**
+   * Stops keeping it and, if it is held, states that it is free; its connections must be closed before. Says so until NATS has heard
+   * it or `signal` aborts, for nobody else may be there to take it and to say so. Never rejects.
+   */
+  async release(signal: AbortSignal): Promise<void> {
     await this.#stop();
-    await this.#giveUp('released');
+    const held = this.#held;
+    await this.#lose('released');
+    if (held) await this.#sayFree(held, (record) => givenUp(record, {}, false), signal);
   }
 
   /**
    * Stops keeping it and states that it is free, while its open connections go on; resolves when the last of them has ended, or
-   * `signal` aborts. An address that was brought up is left to a successor on this node. Never rejects.
+   * `signal` aborts. An address that was brought up is left to a successor on this node. When NATS does not hear it, nobody would know of
+   * those connections: then they end before anybody may follow. Never rejects.
    */
   async handOver(signal: AbortSignal): Promise<void> {
     await this.#stop();
     const held = this.#held;
-    const { store, open, clock, holder, broughtUp } = this.options;
+    const { store, open, clock, holder, broughtUp, lock, movable } = this.options;
     await this.#lose('handed over', 'handed over');
-    if (!held) return;
-    const free = givenUp(held.record, open(), broughtUp);
-    await store.write(free, held.revision).catch(() => {}); // then it ends by itself, in `leaseMs`
-    if (free.lingering?.some((one) => one.holder.uid === holder.uid))
-      await sayUntilGone(store, holder.uid, open, clock, signal);
+    if (!held) return lock.release();
+    const still = open();
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(SAY_FREE_MS)]);
+    const heard = await this.#sayFree(held, (record) => givenUp(record, still, broughtUp), soon);
+    if (heard) {
+      await lock.release();
+      if (Object.keys(still).length > 0) await sayUntilGone(store, holder.uid, open, clock, signal);
+    } else if (movable) this.options.onChange(this, 'closed');
+  }
+
+  /** For the end of a hand-over, when no connection is left: a process of this node may follow, whatever NATS has heard. */
+  end(): Promise<void> {
+    return this.options.lock.release();
   }
 
   async #stop(): Promise<void> {
@@ -162,11 +178,34 @@ export class Keeper {
     await this.#running;
   }
 
+  /** @returns whether it stands in the lease, or the lease is another's */
+  async #sayFree(
+    held: Held,
+    free: (record: AddressLease) => AddressLease,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { store, clock } = this.options;
+    let { record, revision } = held;
+    while (!signal.aborted) {
+      try {
+        await store.write(free(record), revision);
+        return true;
+      } catch {
+        // One that lingers has written meanwhile, an own write went unanswered, or NATS is away.
+        const read = await store.read().catch(() => null);
+        if (read && (read.record?.epoch !== record.epoch || read.record.released)) return true;
+        if (read?.record) ({ record, revision } = { record: read.record, revision: read.revision });
+        else await pause(clock, RENEW_RETRY_MS, signal);
+      }
+    }
+    return false;
+  }
+
   async #giveUp(why: string): Promise<void> {
     const held = this.#held;
     await this.#lose(why);
-    if (!held) return;
-    await this.options.store.write(givenUp(held.record, {}, false), held.revision).catch(() => {});
+    if (held)
+      await this.#sayFree(held, (record) => givenUp(record, {}, false), AbortSignal.timeout(SAY_FREE_MS));
   }
 
   async #turn(): Promise<void> {
@@ -310,7 +349,8 @@ export class Keeper {
     const had = this.#held !== null;
     this.#held = null;
     if (had) this.options.onChange(this, end);
-    if (end === 'closed') await this.options.presence.lower();
+    if (end === 'handed over') return;
+    await this.options.presence.lower();
     await this.options.lock.release();
   }
 }

@@ -50,7 +50,7 @@ export class Keepers {
     return this.#end(address, async (keeper) => {
       keeper.leave();
       await this.#endings.vacate(address);
-      await keeper.release();
+      await keeper.release(this.#endings.over);
     });
   }
 
@@ -59,6 +59,7 @@ export class Keepers {
     return this.#end(address, async (keeper) => {
       await keeper.handOver(this.#endings.over);
       await this.#endings.vacate(address);
+      await keeper.end();
     });
   }
 
