@@ -55,6 +55,7 @@ test('every object is taken under strict validation', async () => {
 describe('what holds mail', () => {
   const labels = { 'app.kubernetes.io/name': 'postfleet', 'app.kubernetes.io/component': 'delivery' };
   const SETS = '/apis/apps/v1/namespaces/mail/statefulsets';
+  const PODS = '/api/v1/namespaces/mail/pods';
   const CLAIMS = '/api/v1/namespaces/mail/persistentvolumeclaims';
   const set = (name: string, own: object) => ({
     metadata: { name, labels: own },
@@ -78,8 +79,12 @@ describe('what holds mail', () => {
     );
   const edit = (name: string, user: string, patch: object): Promise<ApiAnswer> =>
     call('PATCH', `${SETS}/${name}`, patch, as(user, MERGE) as Record<string, string>);
-  const remove = (path: string, user: string): Promise<ApiAnswer> =>
-    call('DELETE', `${path}?dryRun=All`, undefined, as(user));
+  const remove = (path: string, user: string, options = ''): Promise<ApiAnswer> =>
+    call('DELETE', `${path}?dryRun=All${options}`, undefined, as(user));
+  const pod = (name: string, own: object) => ({
+    metadata: { name, labels: own },
+    spec: { nodeName: 'a', terminationGracePeriodSeconds: 660, containers: [{ name: 'a', image: 'a' }] },
+  });
 
   beforeAll(async () => {
     const other = { app: 'other' };
@@ -89,6 +94,8 @@ describe('what holds mail', () => {
     }
     for (const one of [claim('spool-demo-delivery-0', labels), claim('other', other)])
       expect((await call('POST', CLAIMS, one)).status).toBe(201);
+    for (const one of [pod('demo-delivery-0', labels), pod('other', other)])
+      expect((await call('POST', PODS, one)).status).toBe(201);
     await call(
       'PATCH',
       '/api/v1/namespaces/mail',
@@ -101,6 +108,7 @@ describe('what holds mail', () => {
         await remove(`${SETS}/demo-delivery`, PERSON),
         await scale('demo-delivery', PERSON, 2),
         await remove('/api/v1/namespaces/mail', PERSON),
+        await remove(`${PODS}/demo-delivery-0`, PERSON, '&gracePeriodSeconds=0'),
       ];
       return answers.every(({ status }) => status === 403 || status === 422);
     });
@@ -134,10 +142,31 @@ describe('what holds mail', () => {
     ]);
   });
 
+  test.each([
+    ['as it is', '', 200],
+    ['with a longer grace period', '&gracePeriodSeconds=900', 200],
+    ['by force', '&gracePeriodSeconds=0', 403],
+    ['now', '&gracePeriodSeconds=1', 403],
+  ])('a person deletes its pod %s: %s %i', async (_, options, status) => {
+    const answer = await remove(`${PODS}/demo-delivery-0`, PERSON, options);
+    expect(answer.status).toBe(status);
+    if (status === 403) expect(answer.body.message).toContain('needs its grace period');
+  });
+
+  test('kubelets and controllers remove its pod by force, when it is gone for certain', async () => {
+    for (const user of [`${SERVICE_ACCOUNTS}:kube-system:pod-garbage-collector`, OPERATOR])
+      expect((await remove(`${PODS}/demo-delivery-0`, user, '&gracePeriodSeconds=0')).status).toBe(200);
+    const kubelet = as('system:node:a', { 'Impersonate-Group': 'system:nodes' });
+    const path = `${PODS}/demo-delivery-0?dryRun=All&gracePeriodSeconds=0`;
+    // It has no rights here; what matters is who refuses.
+    expect((await call('DELETE', path, undefined, kubelet)).body.message ?? '').not.toContain('grace period');
+  });
+
   test('what belongs to others is not touched', async () => {
     expect((await scale('other', PERSON, 0)).status).toBe(200);
     expect((await remove(`${SETS}/other`, PERSON)).status).toBe(200);
     expect((await remove(`${CLAIMS}/other`, PERSON)).status).toBe(200);
+    expect((await remove(`${PODS}/other`, PERSON, '&gracePeriodSeconds=0')).status).toBe(200);
   });
 
   test.each(['generic-garbage-collector', 'namespace-controller'])('the %s goes on', async (controller) => {

@@ -159,6 +159,17 @@ test('the operator is told all that the pods it makes need', () => {
   find(objects, 'ServiceAccount', 'postfleet-egress', 'out');
 });
 
+test('an operator that is upgraded alone gives the mail pods the image that they have', () => {
+  const [before, after] = [{}, { operator: { imageTag: 'v2' } }].map((values) =>
+    workloads(renderChart({ image: { tag: 'v1' }, ...values })),
+  );
+  const differ = after?.filter((one, i) => JSON.stringify(one) !== JSON.stringify(before?.[i]));
+  expect(differ?.map(({ metadata }) => metadata.name)).toEqual(['postfleet-operator']);
+  const operator = find(after ?? [], 'Deployment', 'postfleet-operator');
+  expect(operator.spec.template.spec.containers[0].image).toMatch(/:v2$/);
+  expect(envOf(operator).POSTFLEET_IMAGE).toMatch(/:v1$/);
+});
+
 test('message sizes reach ingress as they were written, and the chart takes what ingress takes', () => {
   const size = ingressSettings.shape.POSTFLEET_MAX_MESSAGE_BYTES;
   const rendered = (values?: object) =>

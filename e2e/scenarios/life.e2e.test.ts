@@ -3,7 +3,7 @@ import { sumUp, verifyWithDkimpy, verifyWithMailauth } from '../internet/verify.
 import { until } from '../rig/process.ts';
 import { NAMESPACE } from '../stage/install.ts';
 import type { Stage } from '../stage/stage.ts';
-import { runPlan, spotless } from './mail.ts';
+import { deferAll, runPlan, spotless } from './mail.ts';
 import { sharedStage, takeDownStage } from './stage.ts';
 
 let stage: Stage;
@@ -28,7 +28,7 @@ afterAll(async () => {
   if (process.env.KEEP_STAGE !== '1') await takeDownStage();
 }, 120_000);
 
-test('scaled from 3 to 1 under load, nothing is lost or repeated, and every signature verifies twice', async () => {
+test('rules 1 to 5: scaled from 3 to 1 under load, nothing is lost or repeated, and every signature verifies twice', async () => {
   await settledAt(3);
   const { judgement, records } = await runPlan(stage, {
     seed: 7,
@@ -51,7 +51,7 @@ test('scaled from 3 to 1 under load, nothing is lost or repeated, and every sign
   );
 }, 300_000);
 
-test('scaled up again, new pods take shards; the drained volumes were kept', async () => {
+test('rule 7: scaled up again, new pods take shards; the drained volumes were kept', async () => {
   const claims = await kubectl('get', 'pvc', '-l', 'postfleet.io/pool=demo', '-o', 'name');
   expect(claims.trim().split('\n')).toHaveLength(3);
   await scale(3);
@@ -68,6 +68,54 @@ test('scaled up again, new pods take shards; the drained volumes were kept', asy
     60_000,
   );
 }, 240_000);
+
+test('rule 6: a drain that is cancelled: the pod stays with its mail and gets its shards back', async () => {
+  await settledAt(3);
+  const uids = () =>
+    kubectl('get', 'pods', '-l', 'postfleet.io/pool=demo', '-o', 'jsonpath={..metadata.uid}');
+  const before = await uids();
+  const annotate = (mode: string) =>
+    kubectl('annotate', 'sendingpool', 'demo', '--overwrite', `postfleet.io/drain-mode${mode}`);
+  await annotate('=Wait');
+  await deferAll(stage, true);
+  const cancel = async () => {
+    await scale(2);
+    await until(
+      'the drain to wait',
+      async () => {
+        const { status } = await pool();
+        return status.drain?.step === 'Delivering' && status.drain.left > 0;
+      },
+      60_000,
+    );
+    await scale(3);
+    await until('the drain to be over', async () => !(await pool()).status.drain, 60_000);
+    await deferAll(stage, false);
+  };
+  const { judgement } = await runPlan(stage, { seed: 10, count: 60, perSecond: 30, halfWay: cancel });
+  expect(judgement).toMatchObject(spotless);
+  await settledAt(3);
+  expect(await uids()).toBe(before);
+  const { status } = await pool();
+  expect(status.members.map(({ shards }: { shards: number[] }) => shards.length).toSorted()).toEqual([
+    2, 3, 3,
+  ]);
+  await annotate('-');
+}, 300_000);
+
+test('rule 9: a pod that never ran is taken back without a drain', async () => {
+  await settledAt(3);
+  await kubectl('create', 'quota', 'full', '--hard=pods=0');
+  await scale(4);
+  await until(
+    'the StatefulSet to want four',
+    async () => (await kubectl('get', 'sts', 'demo-delivery', '-o', 'jsonpath={.spec.replicas}')) === '4',
+    30_000,
+  );
+  await scale(3);
+  await settledAt(3);
+  await kubectl('delete', 'quota', 'full');
+}, 120_000);
 
 test('a delivery pod and an ingress pod deleted in the middle: nothing lost, nothing delivered that was refused', async () => {
   await settledAt(3);

@@ -70,3 +70,10 @@ async function settled(stage: Stage, results: readonly SubmissionResult[]): Prom
   });
   return { results, records, judgement: judgement as Judgement };
 }
+
+/** Every mail server answers "not now" at RCPT, so that spools fill and no session is at its final dot; or as the world says. */
+export async function deferAll({ world, internet }: Stage, all: boolean): Promise<void> {
+  const notNow = { defer: { share: 1, forSeconds: 3600, reply: '451 4.3.2 not now' } };
+  for (const { hostname, behaviour } of world.hosts)
+    await internet.setBehaviour(hostname, all ? notNow : behaviour);
+}

@@ -2,7 +2,7 @@ import type { Assignment } from '../../mta/bus/snapshot.ts';
 import { podView, worldOf } from '../decide/scripted-world.ts';
 import type { PoolWorld, VolumeView } from '../observe/world.ts';
 import type { KubeApi } from '../runtime/transport.ts';
-import { drainedVolumes, markUsed, replacePods, settleVolumes } from './spools.ts';
+import { markUsed, replacePods, settleVolumes } from './spools.ts';
 
 /** Notes what is written. */
 function recorder() {
@@ -27,19 +27,7 @@ const lowered = (over: Partial<PoolWorld> = {}): PoolWorld => ({
   ...over,
 });
 
-describe('a volume is settled only when', () => {
-  test.each<[string, PoolWorld, readonly number[]]>([
-    ['it was proven empty and its pod is gone', lowered(), [2]],
-    ['its pod is gone: a pod that is ending may still write', lowered({ pods: worldOf(3).pods }), []],
-    ['it was proven empty, not only left over', lowered({ volumes: volumes(() => ({})) }), []],
-    ['replicas were lowered past it', { ...worldOf(3), volumes: lowered().volumes }, []],
-    ['the StatefulSet is known', lowered({ statefulSet: null }), []],
-  ])('%s', (_, world, ordinals) => {
-    expect(drainedVolumes(world).map(({ ordinal }) => ordinal)).toEqual(ordinals);
-  });
-});
-
-test('it is deleted only unchanged since it was seen; kept, it loses both marks', async () => {
+test('rule 7: a drained volume is deleted only unchanged since it was seen; kept, it loses both marks', async () => {
   const { api, written, bodies } = recorder();
   const told: string[] = [];
   await settleVolumes({ api }, lowered(), 'Delete', (volume, what) => told.push(`${what} ${volume}`));

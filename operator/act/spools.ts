@@ -2,8 +2,9 @@
 // before its pod is first given a shard, `proven-empty` from when a removal was proven until the pod is given a shard again.
 import type { Assignment } from '../../mta/bus/snapshot.ts';
 import { hasLeft } from '../decide/assign.ts';
+import { drainedVolumes } from '../decide/volumes.ts';
 import { PROVEN_EMPTY_ANNOTATION, SPOOL_VOLUME, USED_ANNOTATION } from '../desired/names.ts';
-import type { PoolWorld, VolumeView } from '../observe/world.ts';
+import type { PoolWorld } from '../observe/world.ts';
 import { refOf, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
 
@@ -54,18 +55,7 @@ export async function markProvenEmpty(
   }
 }
 
-/** Volumes proven empty whose pods are gone: until then a pod could still write. */
-export const drainedVolumes = ({ statefulSet, volumes, pods }: PoolWorld): VolumeView[] =>
-  volumes.filter(
-    ({ provenEmpty, deleting, ordinal }) =>
-      provenEmpty &&
-      !deleting &&
-      statefulSet !== null &&
-      ordinal >= statefulSet.replicas &&
-      !pods.some((pod) => pod.ordinal === ordinal),
-  );
-
-/** Deletes them when the pool says so (rule 7), else takes the marks off; only as they were seen, unchanged. */
+/** Deletes drained volumes when the pool says so (rule 7), else takes the marks off; only as they were seen, unchanged. */
 export async function settleVolumes(
   { api }: Api,
   world: PoolWorld,

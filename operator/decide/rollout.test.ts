@@ -11,40 +11,42 @@ function rolling(partition: number, pods: readonly PodView[], over: Partial<Pool
 }
 const updated = (ordinal: number, ready = true) => podView(ordinal, { revision: 'r2', ready });
 
-test.each<[string, PoolWorld, number]>([
-  ['at rest no pod may change', worldOf(3), 3],
-  ['a new template: the highest ordinal first', rolling(3, [podView(0), podView(1), podView(2)]), 2],
-  [
-    'the next waits until the updated pod is ready',
-    rolling(2, [podView(0), podView(1), updated(2, false)]),
-    2,
-  ],
-  ['then the next', rolling(2, [podView(0), podView(1), updated(2)]), 1],
-  ['the last', rolling(1, [podView(0), updated(1), updated(2)]), 0],
-  [
-    'no pod is taken while another is away',
-    rolling(3, [podView(0, { ready: false }), podView(1), podView(2)]),
-    3,
-  ],
-  [
-    'a broken pod may itself be the one',
-    rolling(3, [podView(0), podView(1), podView(2, { ready: false })]),
-    2,
-  ],
-])('%s', (_, world, partition) => expect(nextPartition(world)).toBe(partition));
+describe('rule 8: a rolling change is no scale-down: one pod at a time, each comes back to its spool', () => {
+  test.each<[string, PoolWorld, number]>([
+    ['at rest no pod may change', worldOf(3), 3],
+    ['a new template: the highest ordinal first', rolling(3, [podView(0), podView(1), podView(2)]), 2],
+    [
+      'the next waits until the updated pod is ready',
+      rolling(2, [podView(0), podView(1), updated(2, false)]),
+      2,
+    ],
+    ['then the next', rolling(2, [podView(0), podView(1), updated(2)]), 1],
+    ['the last', rolling(1, [podView(0), updated(1), updated(2)]), 0],
+    [
+      'no pod is taken while another is away',
+      rolling(3, [podView(0, { ready: false }), podView(1), podView(2)]),
+      3,
+    ],
+    [
+      'a broken pod may itself be the one',
+      rolling(3, [podView(0), podView(1), podView(2, { ready: false })]),
+      2,
+    ],
+  ])('%s', (_, world, partition) => expect(nextPartition(world)).toBe(partition));
 
-const cordoned = {
-  version: 1 as const,
-  pool: 'mail/demo',
-  revision: 1,
-  members: [{ pod: 'demo-delivery-2', uid: 'uid-2', cordoned: true, handOver: false }],
-  shards: [],
-};
+  const cordoned = {
+    version: 1 as const,
+    pool: 'mail/demo',
+    revision: 1,
+    members: [{ pod: 'demo-delivery-2', uid: 'uid-2', cordoned: true, handOver: false }],
+    shards: [],
+  };
 
-test('a rollout does not begin while a drain runs', () => {
-  expect(nextPartition(rolling(3, [podView(0), podView(1), podView(2)], { assignment: cordoned }))).toBe(3);
-});
+  test('a rollout does not begin while a drain runs', () => {
+    expect(nextPartition(rolling(3, [podView(0), podView(1), podView(2)], { assignment: cordoned }))).toBe(3);
+  });
 
-test('one that has begun goes to its end', () => {
-  expect(nextPartition(rolling(2, [podView(0), podView(1), updated(2)], { assignment: cordoned }))).toBe(1);
+  test('one that has begun goes to its end', () => {
+    expect(nextPartition(rolling(2, [podView(0), podView(1), updated(2)], { assignment: cordoned }))).toBe(1);
+  });
 });

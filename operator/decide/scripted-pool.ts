@@ -41,8 +41,11 @@ export class Scripted {
       leaving?.cordon && leaving.uid ? [[leaving.uid, { handOver: leaving.handOver }]] : [],
     );
     const next = nextAssignment(this.world, cordons);
-    if (next) this.world = { ...this.world, assignment: next };
-    else if (leaving?.remove) this.#lower();
+    if (next) {
+      const owners = new Set(next.shards.map(({ owner }) => owner?.pod));
+      this.world = { ...this.world, assignment: next };
+      this.#mark((pod) => owners.has(pod), false);
+    } else if (leaving?.remove) this.#lower();
     this.#tell(leaving);
     this.#handOver();
     this.#deliver();
@@ -104,8 +107,17 @@ export class Scripted {
     const set = this.world.statefulSet;
     if (!set) return;
     const replicas = set.replicas - 1;
+    this.#mark((pod) => pod === `${set.name}-${replicas}`, true);
     const pods = this.world.pods.filter(({ ordinal }) => ordinal < replicas);
     this.world = { ...this.world, pods, statefulSet: { ...set, replicas, partition: replicas } };
+  }
+
+  /** What act/spools.ts writes on the claims. */
+  #mark(of: (pod: string) => boolean, provenEmpty: boolean): void {
+    const volumes = this.world.volumes.map((volume) =>
+      of(volume.name.replace(/^spool-/, '')) ? { ...volume, provenEmpty } : volume,
+    );
+    this.world = { ...this.world, volumes };
   }
 
   #tell(leaving: Extract<DrainVerdict, { kind: 'Leave' }> | null): void {

@@ -61,6 +61,12 @@ describe('rule 10: what no pod can work is stated with count and since when, and
     ['no node takes it yet', pool(pending(PENDING_PATIENCE_MS - 1)), null],
     ['scaled down by hand, past the drain', pool(null, replicas(1)), { why: 'NoPod' }],
     ['its pod is being made again', pool(null), null],
+    [
+      'a pool of 0 replicas on the volumes of one before it',
+      worldOf(0, { statefulSet: null, volumes: volumes({}).slice(1) }),
+      { why: 'NoPod' },
+    ],
+    ['its StatefulSet is being made', worldOf(2, { statefulSet: null, pods: [] }), null],
     ['its claim has lost its volume', pool({}, { volumes: volumes({ lost: true }) }), { why: 'VolumeLost' }],
     ['proven empty', pool(null, { ...replicas(1), volumes: volumes({ provenEmpty: true }) }), null],
     ['given up', pool(null, { ...replicas(1), volumes: volumes({ givenUp: true }) }), null],

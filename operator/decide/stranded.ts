@@ -29,7 +29,7 @@ export function strandedSpools(world: PoolWorld, before: SpoolMemory): Stranded[
 
 /** Why no pod works the volume; null: one does, or is about to. */
 function causeOf(world: PoolWorld, volume: VolumeView, pod: PodView | null): Cause | null {
-  const { now, statefulSet } = world;
+  const { now, statefulSet, desiredReplicas } = world;
   const unfenced = unfencedFormer(world, podName(world, volume.ordinal), pod);
   if (unfenced) return unfenced;
   if (volume.lost)
@@ -39,7 +39,8 @@ function causeOf(world: PoolWorld, volume: VolumeView, pod: PodView | null): Cau
       since: now,
     };
   if (!pod) {
-    if (!statefulSet || volume.ordinal < statefulSet.replicas) return null; // being made again
+    const replicas = statefulSet?.replicas ?? desiredReplicas;
+    if (volume.ordinal < replicas) return null; // being made again
     const message = 'no pod works it; raise replicas to bring its pod back';
     return { why: 'NoPod', message, since: now };
   }

@@ -16,6 +16,11 @@ app.kubernetes.io/component: {{ . }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 
+{{- /* The operator may be upgraded alone: that restarts no mail pod. */ -}}
+{{- define "postfleet.operatorImage" -}}
+{{ .Values.image.repository }}:{{ .Values.operator.imageTag | default .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+
 {{- define "postfleet.nats.servers" -}}
 {{ if eq .Values.nats.profile "ha" }}3{{ else }}1{{ end }}
 {{- end -}}
