@@ -88,6 +88,7 @@ export const REASONS = {
   AtTarget: 'There are as many pods as the load asks for.',
   AtMaximum: 'The load asks for more pods than autoscaling.max allows.',
   Stabilizing: 'Another number of pods would do; the stabilization window is not over yet.',
+  Rebalancing: 'A pod hands ready mail over to pods that have less to do.',
   LoadUnknown: 'A pod does not say how much it has to do; until it does, none is taken away.',
   ScaledUp: 'Autoscaling has raised the number of pods.',
   ScalingDown: 'Autoscaling has lowered the number of pods by one; the pod is drained first.',

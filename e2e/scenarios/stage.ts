@@ -4,5 +4,7 @@ import { raiseStage, type Stage } from '../stage/stage.ts';
 
 const NAME = 'scenarios';
 
-export const sharedStage = (): Promise<Stage> => raiseStage({ name: NAME, profile: 'small' });
+/** @param specs what the samples say differently, by kind */
+export const sharedStage = (specs?: Readonly<Record<string, object>>): Promise<Stage> =>
+  raiseStage({ name: NAME, profile: 'small', ...(specs && { specs }) });
 export const takeDownStage = (): Promise<void> => openCluster(NAME).down();

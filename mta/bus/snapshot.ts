@@ -73,6 +73,8 @@ export interface AssignedMember {
   readonly cordoned: boolean;
   /** It may hand its spool over to the other pods' shards; only ever true together with `cordoned`. */
   readonly handOver: boolean;
+  /** It has far more to send now than the others: it hands over, as in a drain, what is ready and belongs to shards of others. */
+  readonly share?: true;
   /** Which process of the pod the operator knows (`Statement.process`): another one means that the container has restarted. */
   readonly process?: string;
 }

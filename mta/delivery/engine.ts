@@ -18,6 +18,7 @@ import { Busy } from './busy.ts';
 import { Feed } from './feed.ts';
 import type { Fleet } from './fleet.ts';
 import type { Passage } from './gate.ts';
+import { gaugeSources } from './gauges.ts';
 import { Hand, type Held } from './hand.ts';
 import { Handover } from './handover.ts';
 import { Intake } from './intake.ts';
@@ -29,6 +30,7 @@ import type { Clock, MailMessage, Policy, Publish, Sender, SuppressionLookup } f
 import { Routes } from './routes.ts';
 import { Scheduler, type Weighted } from './scheduler.ts';
 import { Settler } from './settle.ts';
+import { Sharing } from './sharing.ts';
 import { Suppression } from './suppression.ts';
 import { Tally } from './tally.ts';
 import { Workload } from './workload.ts';
@@ -88,6 +90,7 @@ export class Engine {
   readonly #suppression: Suppression;
   readonly #handover: Handover;
   readonly #workload: Workload;
+  readonly #sharing: Sharing;
   readonly #timers: NodeJS.Timeout[] = [];
   #duties: Duties;
   #stopped = false;
@@ -161,6 +164,9 @@ export class Engine {
     const knownSite = (domain: string) => this.#routes.knownSite(domain);
     this.#feed = new Feed({ ...shared, scheduler, settler, busy, hand, knownSite, pump });
     this.#workload = new Workload({ ...shared, scheduler, hand, knownSite });
+    const shards = () => fleet.pool?.shards ?? 1;
+    const hasRoom = (domain: string) => this.#workload.hasRoom(domain);
+    this.#sharing = new Sharing({ spool, hand, clock, shards, hasRoom });
     this.#handover = new Handover({
       spool,
       clock,
@@ -168,7 +174,7 @@ export class Engine {
       busy,
       publish,
       log,
-      shards: () => fleet.pool?.shards ?? 1,
+      shards,
       moved: () => this.metrics.handedOver.inc({ pool: parts.pool }),
     });
     this.#duties = dutiesOf(fleet.assignment, parts.uid);
@@ -214,12 +220,13 @@ export class Engine {
   /** Takes in the assignment; the statement names its revision from here on. */
   assignmentChanged(): void {
     this.#duties = dutiesOf(this.#parts.fleet.assignment, this.#parts.uid);
-    const { handOver } = this.#duties;
+    const { handOver, shareWith } = this.#duties;
     this.#feed.paused = handOver || this.#stopped;
     if (handOver) this.#withdraw();
     // Idle connections would keep the peers from theirs.
     if (handOver) this.#parts.sender.rest();
     if (this.#handover.all !== handOver) this.#handover.all = handOver;
+    this.#handover.shares = shareWith && this.#sharing.with(shareWith);
   }
 
   /** What only waits for its turn is handed over; a task that finds no connection comes back into the queue, and goes too. */
@@ -367,25 +374,10 @@ export class Engine {
   }
 
   #observe(): void {
-    const { clock } = this.#parts;
-    let last = this.#parts.spool.stats();
-    // A scrape may still come when the spool has been closed.
-    const stats = () => {
-      if (!this.#ended) last = this.#parts.spool.stats();
-      return last;
-    };
-    const age = (acceptedAt: number | null) =>
-      acceptedAt === null ? 0 : Math.max(0, (clock.now() - acceptedAt) / 1000);
-    const { sender } = this.#parts;
-    this.metrics.observe({
-      queueRecipients: () => stats().entries,
-      oldestAgeSeconds: () => age(stats().oldestAcceptedAt),
-      inFlight: () => this.#attempts.inFlight,
-      inHand: () => this.hand.size,
-      spoolBytes: () => stats().bytes,
-      spoolFreeBytes: () => stats().freeBytes,
-      connections: () => sender.connections(),
-    });
+    const { spool, clock, sender } = this.#parts;
+    const attempts = () => this.#attempts.inFlight;
+    const closed = () => this.#ended;
+    this.metrics.observe(gaugeSources({ spool, clock, sender, hand: this.hand, attempts, closed }));
   }
 }
 

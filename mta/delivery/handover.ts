@@ -26,9 +26,14 @@ export interface HandoverParts {
 
 type Destination = NonNullable<HeldParcel['moving']>;
 
+/** Whether a parcel may go although not everything is to go. */
+export type Shares = (hopId: HopId, parcel: HeldParcel) => boolean;
+
 const PAGE = 200;
 const AT_ONCE = 8;
 const AGAIN_MS = 500;
+/** When there was nothing to share. */
+const NOTHING_MS = 2000;
 
 /** Where a parcel goes, and under which id: the same answer every time as long as its recipients are the same. */
 export function destinationOf(
@@ -59,6 +64,7 @@ export function onward(
 export class Handover {
   readonly #parts: HandoverParts;
   #all = false;
+  #shares: Shares | null = null;
   #stopped = false;
   #running: Promise<void> | null = null;
   #handedOver = 0;
@@ -79,6 +85,12 @@ export class Handover {
   /** `true`: everything in the spool is to go; `false`: only what is marked already. */
   set all(all: boolean) {
     this.#all = all;
+    this.start();
+  }
+
+  /** Which parcels go to other pods while this one goes on with the rest (sharing.ts); null: none. */
+  set shares(shares: Shares | null) {
+    this.#shares = shares;
     this.start();
   }
 
@@ -106,15 +118,21 @@ export class Handover {
       }
     }
     this.#running = null;
-    if (this.#all) this.start();
+    if (this.#goesOn) this.start();
   }
 
   async #run(): Promise<void> {
     do {
+      const before = this.#handedOver;
       const left = await this.#pass();
-      if (left === 0 && !this.#all) return;
-      if (left > 0 || this.#all) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      if (left === 0 && !this.#goesOn) return;
+      const isIdle = left === 0 && !this.#all && this.#handedOver === before;
+      await new Promise((resolve) => setTimeout(resolve, isIdle ? NOTHING_MS : AGAIN_MS));
     } while (!this.#stopped);
+  }
+
+  get #goesOn(): boolean {
+    return this.#all || this.#shares !== null;
   }
 
   /** One pass over the spool; returns how many parcels are marked and still here. */
@@ -136,11 +154,15 @@ export class Handover {
     return left;
   }
 
+  #isToGo(hopId: HopId, parcel: HeldParcel): boolean {
+    return this.#all || (this.#shares?.(hopId, parcel) ?? false);
+  }
+
   /** Moves one parcel; true: it is marked and still here. */
   async #move(hopId: HopId): Promise<boolean> {
     const { spool, busy, log, shards, clock } = this.#parts;
     const parcel = spool.parcel(hopId);
-    if (!parcel || (!parcel.moving && (!this.#all || busy.hasAny(hopId)))) return false;
+    if (!parcel || (!parcel.moving && (busy.hasAny(hopId) || !this.#isToGo(hopId, parcel)))) return false;
     let marked = parcel.moving !== null;
     try {
       const entries = spool.entriesOf(hopId);

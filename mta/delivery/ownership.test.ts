@@ -22,6 +22,7 @@ describe('dutiesOf', () => {
     expect(dutiesOf(given, 'me')).toEqual({
       cordoned: false,
       handOver: false,
+      shareWith: null,
       shards: [{ shard: 0, epoch: 3, fence: null }],
       releasing: new Set([1]),
       epochs: '0:3,1:3',

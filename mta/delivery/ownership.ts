@@ -11,6 +11,8 @@ export interface OwnedShard {
 export interface Duties {
   readonly cordoned: boolean;
   readonly handOver: boolean;
+  /** Shards of others to which ready mail is handed over; null: none is. */
+  readonly shareWith: ReadonlySet<number> | null;
   /** To be worked now. */
   readonly shards: readonly OwnedShard[];
   /** Still ours by name, and to be given up: what was pulled goes to the spool and is acknowledged. */
@@ -28,6 +30,7 @@ export function dutiesOf(assignment: Assignment | null, uid: string): Duties {
   return {
     cordoned,
     handOver: cordoned && (member?.handOver ?? false),
+    shareWith: assignment && member?.share && !cordoned ? shardsOfOthers(assignment, uid) : null,
     shards: mine
       .filter((shard) => !given(shard))
       .map(({ shard, epoch, former }) => ({
@@ -38,4 +41,13 @@ export function dutiesOf(assignment: Assignment | null, uid: string): Duties {
     releasing: new Set(mine.filter(given).map(({ shard }) => shard)),
     epochs: mine.map(({ shard, epoch }) => `${shard}:${epoch}`).join(','),
   };
+}
+
+/** Shards that another pod works and keeps. */
+function shardsOfOthers({ members, shards }: Assignment, uid: string): ReadonlySet<number> {
+  const cordoned = new Set(members.filter((m) => m.cordoned).map((m) => m.uid));
+  const kept = shards.filter(
+    ({ owner, releasing }) => owner && owner.uid !== uid && !releasing && !cordoned.has(owner.uid),
+  );
+  return new Set(kept.map(({ shard }) => shard));
 }

@@ -34,15 +34,25 @@ function stepNotes({ world, drain, next }: DrainChange): EventNote[] {
   const cancelled = next.members.filter(
     (m) => !m.cordoned && was(m.uid)?.cordoned && stays(world, drain, m.uid),
   );
+  const sharing = next.members.filter((m) => m.share && !was(m.uid)?.share);
   const handing = next.members.filter((m) => m.handOver && !was(m.uid)?.handOver);
   const left = drain.kind === 'Leave' ? ` (${drain.left ?? 'an unknown number'} left)` : '';
   return [
     ...started.map(({ pod }) => normal('DrainStarted', `${pod} is asked to leave${left}`)),
     ...cancelled.map(({ pod }) => normal('DrainCancelled', `${pod} stays`)),
+    ...sharing.map(({ pod, uid }) =>
+      normal('Rebalancing', `${pod} shares its backlog${readyOf(world, uid)}`),
+    ),
     ...handing.map(({ pod }) =>
       normal('HandingOver', `${pod} hands its spool to the shards of others${left}`),
     ),
   ];
+}
+
+function readyOf({ readings }: PoolWorld, uid: string): string {
+  const reading = readings.get(uid);
+  const ready = reading?.kind === 'statement' ? reading.statement.work?.ready : null;
+  return ready ? `: ${ready} could be sent now` : '';
 }
 
 /** Neither past the last replica already, nor only uncordoned for as long as its drain has to wait. */

@@ -8,6 +8,7 @@ import { nextAssignment } from '../decide/assign.ts';
 import type { Scaling } from '../decide/autoscale.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, decideDrain } from '../decide/drain.ts';
+import { whoShares } from '../decide/rebalance.ts';
 import { shardsToLookAt } from '../decide/restart.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../nats/assets.ts';
 import { readStreams, type StreamsView } from '../nats/backlog.ts';
@@ -220,7 +221,7 @@ class PoolPass {
     const cordons = new Map(
       leaving?.cordon && leaving.uid ? [[leaving.uid, { handOver: leaving.handOver }]] : [],
     );
-    const next = nextAssignment(world, cordons);
+    const next = nextAssignment(world, cordons, leaving ? null : whoShares(world));
     this.busy =
       leaving !== null || next !== null || (world.assignment?.shards.some((s) => s.releasing) ?? false);
     if (next) {

@@ -13,11 +13,18 @@ export type Cordons = ReadonlyMap<string, { readonly handOver: boolean }>;
 /** How long the shards of a restarting pod wait for it before another pod gets them. */
 export const RESTART_PATIENCE_MS = 10 * 60_000;
 
-/** The next assignment, or null when the present one stands. Pure; the clock is `world.now`. */
-export function nextAssignment(world: PoolWorld, cordons: Cordons): Assignment | null {
+/**
+ * The next assignment, or null when the present one stands. Pure; the clock is `world.now`.
+ * @param sharing UID of the pod that hands ready mail over to the others (rebalance.ts)
+ */
+export function nextAssignment(
+  world: PoolWorld,
+  cordons: Cordons,
+  sharing: string | null = null,
+): Assignment | null {
   if (world.assignment === null && unknownHolder(world)) return null;
   const before = world.assignment ?? foundedAssignment(world);
-  const members = nextMembers(world, before, cordons);
+  const members = nextMembers(world, before, cordons, sharing);
   const shards = nextShards(world, before, members);
   const next = { ...before, members, shards };
   // A pod that remembers a later revision than this (of an assignment that NATS has lost) would ignore it.
@@ -75,7 +82,12 @@ function foundedShard(world: PoolWorld, shard: number): ShardAssignment {
 const ownerOf = (pod: PodView) => ({ pod: pod.name, uid: pod.uid, node: pod.node ?? '' });
 
 /** A pod joins once it is ready, and stays a member while its UID exists. */
-function nextMembers(world: PoolWorld, before: Assignment, cordons: Cordons): AssignedMember[] {
+function nextMembers(
+  world: PoolWorld,
+  before: Assignment,
+  cordons: Cordons,
+  sharing: string | null,
+): AssignedMember[] {
   const known = new Map(before.members.map((member) => [member.uid, member]));
   const owning = new Set(before.shards.map(({ owner }) => owner?.uid));
   return world.pods
@@ -90,6 +102,7 @@ function nextMembers(world: PoolWorld, before: Assignment, cordons: Cordons): As
         uid: pod.uid,
         cordoned: cordon !== null,
         handOver: cordon?.handOver ?? false,
+        ...(cordon === null && pod.uid === sharing && { share: true as const }),
         ...(process && { process }),
       };
     });
