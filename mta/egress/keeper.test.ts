@@ -253,6 +253,13 @@ describe('a hand-over', () => {
     expect(kv.record?.released).toBe(true);
   });
 
+  test('at the very end is said at least once', async () => {
+    const { time, kv, a } = two(false);
+    await time.pass(50);
+    await a.keeper.release(AbortSignal.abort());
+    expect(kv.record?.released).toBe(true);
+  });
+
   test('is forgotten when it was cut off, after the time a connection can live', async () => {
     const { time, b, over } = await handedOver(false);
     over.abort();

@@ -137,8 +137,8 @@ export class Keeper {
   }
 
   /**
-   * Stops keeping it and, if it is held, states that it is free; its connections must be closed before. Says so until NATS has heard
-   * it or `signal` aborts, for nobody else may be there to take it and to say so. Never rejects.
+   * Stops keeping it and, if it is held, states that it is free; its connections must be closed before. Says so once, and again until
+   * NATS has heard it or `signal` aborts, for nobody else may be there to take it and to say so. Never rejects.
    */
   async release(signal: AbortSignal): Promise<void> {
     await this.#stop();
@@ -186,7 +186,7 @@ export class Keeper {
   ): Promise<boolean> {
     const { store, clock } = this.options;
     let { record, revision } = held;
-    while (!signal.aborted) {
+    for (;;) {
       try {
         await store.write(free(record), revision);
         return true;
@@ -194,11 +194,11 @@ export class Keeper {
         // One that lingers has written meanwhile, an own write went unanswered, or NATS is away.
         const read = await store.read().catch(() => null);
         if (read && (read.record?.epoch !== record.epoch || read.record.released)) return true;
+        if (signal.aborted) return false;
         if (read?.record) ({ record, revision } = { record: read.record, revision: read.revision });
         else await pause(clock, RENEW_RETRY_MS, signal);
       }
     }
-    return false;
   }
 
   async #giveUp(why: string): Promise<void> {
