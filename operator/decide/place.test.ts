@@ -48,6 +48,16 @@ describe('an address that belongs to a node', () => {
       'NodeNotReady | a',
     ],
     [
+      'stays at a cordoned node whose pod still runs',
+      { addresses: [fixed('x', 'a')], nodes: [node('a', { schedulable: false })] },
+      'a | a',
+    ],
+    [
+      'waits for a cordoned node whose pod is gone',
+      { addresses: [fixed('x', 'a')], nodes: [node('a', { schedulable: false, pod: 'Starting' })] },
+      'NodeNotReady | a',
+    ],
+    [
       'finds its node full, and the one before keeps its place',
       { addresses: [fixed('x', 'a'), fixed('y', 'a')], maxPerNode: 1, ...held(['y', 'a']) },
       'NodesFull a | a',

@@ -177,6 +177,8 @@ class Table {
       return { reason: 'NodeNotSelected', message: `node ${name} does not match placement.nodeSelector` };
     if (!node.ready)
       return { reason: 'NodeNotReady', message: `node ${name}, which has it, is not ready: bring it back` };
+    if (!node.schedulable && (node.pod === 'None' || node.pod === 'Starting'))
+      return { reason: 'NodeNotReady', message: `node ${name}, which has it, is cordoned: uncordon it` };
     return this.hasRoom(name) ? null : full([name], this.world.maxPerNode);
   }
 

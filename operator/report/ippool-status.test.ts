@@ -87,6 +87,13 @@ test('none held: no mail leaves through the pool, and the condition says so', ()
   expect(conditionOf(none, 'Ready')).toMatchObject({ status: 'False', reason: 'NoAddressHeld' });
 });
 
+test('a pod that no node takes matters when an address is not held for it', () => {
+  const unschedulable = '0/3 nodes are available';
+  expect(conditionOf({ unschedulable }, 'Ready')).toMatchObject({ status: 'True' });
+  const waiting = { unschedulable, findings: oneHeld({ nodes: ['node-b'] }) };
+  expect(conditionOf(waiting, 'Stalled')).toMatchObject({ status: 'True', reason: 'NoNodeForAddress' });
+});
+
 test('no address has anywhere to go: somebody must change something', () => {
   const problem = { reason: 'NodeNotFound' as const, message: 'there is no node z' };
   const placement = { addresses: [{ address: FIRST, nodes: [], problem }], podNodes: [] };

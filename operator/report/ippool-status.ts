@@ -70,7 +70,10 @@ function healthOf(report: IPPoolReport, why: Why | null): Health {
   return firstOf(
     stalled(report.problem ?? findings?.problem ?? null),
     noNode(findings),
-    report.unschedulable ? stalled({ reason: 'NoNodeForAddress', message: report.unschedulable }) : null,
+    // A pod that waits for a cordoned node is nobody's trouble while others hold everything.
+    report.unschedulable && why
+      ? stalled({ reason: 'NoNodeForAddress', message: report.unschedulable })
+      : null,
     natsHealth(findings),
     report.pods.some((pod) => pod.ready)
       ? null
