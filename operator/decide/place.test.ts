@@ -96,6 +96,25 @@ describe('a movable address', () => {
       'c>a c>b c>a | a b c',
     ],
     [
+      'new ones are spread, also while only one pod is ready',
+      { ...three, nodes: [node('a', { pod: 'None' }), node('b'), node('c', { pod: 'None' })] },
+      'a>b b>a c>a | a b c',
+    ],
+    [
+      'one whose holder is gone goes to a pod that runs',
+      {
+        addresses: [moving('x')],
+        nodes: [node('a', { pod: 'None' }), node('b')],
+        last: new Map([['x', 'z']]),
+      },
+      'b>a | a b',
+    ],
+    [
+      'between two pods of a node it stays with the node',
+      { ...three, ...held(['x', 'c'], ['y', 'c']), holders: new Map() },
+      'c>b c>a a>b | a b c',
+    ],
+    [
       'its node is lost: to those that are left',
       {
         ...three,

@@ -65,10 +65,11 @@ export function place(world: PlaceWorld): Placement {
 }
 
 /** First what belongs to a node, then what stays where it is, then what leaves a cordoned node, then the rest in the order of the spec. */
-function inOrder({ addresses, holders, nodes }: PlaceWorld): PlaceAddress[] {
+function inOrder(world: PlaceWorld): PlaceAddress[] {
+  const { addresses, nodes } = world;
   const stays = new Map(nodes.filter(isUsable).map(({ name, schedulable }) => [name, schedulable ? 0 : 1]));
   const rank = (one: PlaceAddress) =>
-    (one.movable ? 3 : 0) + (stays.get(holders.get(one.address) ?? '') ?? 2);
+    (one.movable ? 3 : 0) + (stays.get(seatOf(world, one.address) ?? '') ?? 2);
   return addresses.toSorted((a, b) => rank(a) - rank(b));
 }
 
@@ -100,18 +101,26 @@ function atHome(address: string, homes: readonly string[], table: Table): Placed
 }
 
 function movable({ address }: PlaceAddress, table: Table): PlacedAddress {
-  const { nodes, holders } = table.world;
+  const { nodes, last } = table.world;
   const usable = nodes.filter(isUsable);
   if (usable.length === 0)
     return { address, nodes: [], problem: noNode('no ready node matches placement.nodeSelector') };
   const open = usable.filter(({ schedulable }) => schedulable);
-  const here = usable.find(({ name }) => name === holders.get(address) && table.hasRoom(name));
-  const better = table.least(open.filter(({ pod }) => pod === 'Ready' || pod === 'Settled').map(nameOf));
+  const seat = seatOf(table.world, address);
+  const here = usable.find(({ name }) => name === seat && table.hasRoom(name));
+  // One that was never held waits for its pod: the first pod that happens to be ready does not get them all.
+  const better = table.least(open.filter((node) => runs(node) || !last.has(address)).map(nameOf));
   const stays = here && (here.schedulable || better === null) ? here.name : null;
   const chosen = stays ?? better ?? table.least(open.map(nameOf)) ?? table.least(usable.map(nameOf));
   if (chosen === null)
     return { address, nodes: [], problem: full(usable.map(nameOf), table.world.maxPerNode) };
   return { address, nodes: [table.take(chosen)], problem: null };
+}
+
+/** Where an address is, or was until a moment ago: from a pod to its successor on the same node it belongs to neither for an instant. */
+function seatOf({ holders, last, nodes }: PlaceWorld, address: string): string | undefined {
+  const before = nodes.find(({ name }) => name === last.get(address));
+  return holders.get(address) ?? (before && runs(before) ? before.name : undefined);
 }
 
 /** When all have their places it is seen who has room for whose addresses. */
@@ -206,6 +215,7 @@ function podNodes({ nodes, holders, last }: PlaceWorld, placed: readonly PlacedA
     .toSorted(order);
 }
 
+const runs = ({ pod }: PlaceNode): boolean => pod === 'Ready' || pod === 'Settled';
 const isUsable = ({ ready, selected }: PlaceNode): boolean => ready && selected;
 const nameOf = ({ name }: PlaceNode): string => name;
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
