@@ -7,6 +7,7 @@ import { type Nats, startNats, until } from '../e2e/rig/servers.ts';
 import {
   assignmentKey,
   domainSnapshotKey,
+  FLEET_BUCKET,
   ipPoolSnapshotKey,
   mailStream,
   mailSubject,
@@ -391,6 +392,45 @@ test('mail on a volume without a pod blocks the deletion, says how many, and goe
     expect(left === null || left.metadata.deletionTimestamp !== undefined).toBe(true);
     expect((await poolStatus()).stranded).toEqual([]);
   });
+}, 60_000);
+
+test('shards grow while the pool lives: streams are there before ingress hears of them, and what was there stays', async () => {
+  const state = link.state();
+  if (state.kind === 'Down') throw new Error(state.obstacle);
+  const manager = await state.bus.manager();
+  const before = (await assignment())?.shards ?? [];
+  expect(before).toHaveLength(8);
+  const kv = await state.bus.kv(FLEET_BUCKET);
+  const missing: string[] = [];
+  const watch = await kv.watch({ key: poolSnapshotKey(POOL), include: 'updates' });
+  const watched = (async () => {
+    for await (const entry of watch) {
+      const { shards, classes } = entry.json<PoolSnapshot>();
+      for (let shard = 0; shard < shards; shard++)
+        for (const { name } of [...classes, { name: 'transfer' }])
+          await manager.consumers
+            .info(mailStream(POOL, shard), name)
+            .catch(() => missing.push(`${shard} ${name}`));
+      if (shards === 10) return shards;
+    }
+    return 0;
+  })();
+  await apply('SendingPool', 'demo', {
+    ...{ replicas: 1, shards: 10, ipPoolRef: { name: 'main' }, queuePolicyRef: { name: 'gentle' } },
+    storage: { size: '20Gi' },
+  });
+  expect(await watched).toBe(10);
+  expect(missing).toEqual([]);
+  await eventually('the new shards have an owner', async () => {
+    const shards = (await assignment())?.shards ?? [];
+    expect(shards.map(({ shard, owner }) => [shard, owner?.pod])).toEqual(
+      Array.from({ length: 10 }, (_, shard) => [shard, 'demo-delivery-0']),
+    );
+    expect(shards.slice(0, 8)).toEqual(before);
+  });
+  await expect(
+    apply('SendingPool', 'demo', { replicas: 1, shards: 9, ipPoolRef: { name: 'main' } }),
+  ).rejects.toThrow(/never shrink/);
 }, 60_000);
 
 test('deleting with deletionPolicy Drain waits for streams and spools, then leaves nothing but the volumes', async () => {
