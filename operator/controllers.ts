@@ -9,6 +9,7 @@ import { reconcilePolicy } from './act/policy.ts';
 import { reconcilePool } from './act/pool.ts';
 import { reconcilePoolFleet } from './act/pool-fleet.ts';
 import { sweepDomains } from './act/sweep.ts';
+import { sweepLedgers } from './act/sweep-ledgers.ts';
 import { LABELS } from './desired/names.ts';
 import { Controller, type Reconcile } from './runtime/controller.ts';
 import type { AnyObject, Key } from './runtime/objects.ts';
@@ -36,6 +37,7 @@ export function makeControllers(
   const domains = make('sendingdomain', reconcileDomain, 4);
   const policies = make('queuepolicy', reconcilePolicy, 1);
   const sweep = make('sweep', sweepDomains, 1).always('domains');
+  const ledgers = make('warmup-sweep', sweepLedgers, 1).always('ledgers');
   const labels = make('namespace', labelNamespace, 1).always(namespace);
   const deps = makeDeps({
     wakeReport: (kind, key) => (kind === 'IPPool' ? ipPools : pools).enqueue(key),
@@ -77,5 +79,5 @@ export function makeControllers(
   });
   // An IPPool that is gone has a snapshot to remove.
   watches.ipPools.subscribe(({ key, after }) => after ?? ipPoolFleet.enqueue(key));
-  return [pools, poolFleet, ipPools, ipPoolFleet, domains, policies, sweep, labels];
+  return [pools, poolFleet, ipPools, ipPoolFleet, domains, policies, sweep, ledgers, labels];
 }

@@ -13,11 +13,15 @@ import {
   mailSubject,
   poolKey,
   poolSnapshotKey,
+  WARMUP_BUCKET,
+  warmupKey,
 } from '../mta/bus/names.ts';
 import { openKey } from '../mta/bus/seal.ts';
 import type { Assignment, DomainSnapshot, IPPoolSnapshot, PoolSnapshot } from '../mta/bus/snapshot.ts';
+import { planFor } from '../mta/policy/warmup/plan.ts';
+import { beginRecord } from '../mta/policy/warmup/record.ts';
 import { Readiness } from '../process/health.ts';
-import { API_VERSION, type IPPoolStatus, type SendingPoolStatus } from '../resources/kinds.ts';
+import { API_VERSION, type IPPoolStatus, ipPoolSpec, type SendingPoolStatus } from '../resources/kinds.ts';
 import { Applier } from './act/apply.ts';
 import type { EventNote } from './act/deps.ts';
 import { noFindings } from './act/findings.ts';
@@ -196,6 +200,50 @@ test('a domain gets a key that only the sealing key opens, and the records to pu
   const secret = await api.get(TYPES.secrets, named('example-dkim-pf1'));
   const pem = Buffer.from((secret.data as Record<string, string>)['private.pem'] ?? '', 'base64').toString();
   expect(openKey(snapshot?.dkim[0]?.sealedKey ?? '', sealingKey)).toBe(pem);
+}, 60_000);
+
+test('the status of an address has its warm-up, and a domain can have an address for itself', async () => {
+  const { bus } = link.state() as Extract<ReturnType<NatsLink['state']>, { kind: 'Up' }>;
+  const address = '192.0.2.77';
+  const spec = {
+    addresses: [{ address, ehlo: 'm77.example.org' }],
+    warmup: { schedules: { google: [{ day: 1, perDay: 50 }] } },
+  };
+  const plan = planFor(ipPoolSpec.parse(spec), address, 'google');
+  if (!plan) throw new Error('no plan');
+  const record = { ...beginRecord(address, 'google', Date.now(), plan), used: 7, reserved: 9 };
+  await (await bus.kv(WARMUP_BUCKET)).put(warmupKey(address, 'google'), JSON.stringify(record));
+  await apply('IPPool', 'young', spec);
+  await eventually('the ledger is shown', async () => {
+    const { status } = await api.get(KINDS.IPPool, named('young'));
+    expect(status).toMatchObject({
+      warming: '1/1',
+      addresses: [{ address, warmup: [{ provider: 'google', day: 1, allowance: 50, used: 7 }] }],
+    });
+  });
+  await apply('SendingDomain', 'own', {
+    domain: 'own.example',
+    poolRef: { name: 'demo' },
+    addresses: [address],
+  });
+  await eventually('the address of another IPPool is refused', async () => {
+    const { status } = await api.get(KINDS.SendingDomain, named('own'));
+    expect(readyOf(status as never)).toMatchObject({ status: 'False', reason: 'AddressNotInPool' });
+  });
+  await apply('SendingDomain', 'own', {
+    domain: 'own.example',
+    poolRef: { name: 'demo' },
+    addresses: ['192.0.2.1'],
+  });
+  await eventually('the IPPool says whose it is', async () => {
+    const snapshot = await stored<IPPoolSnapshot>(ipPoolSnapshotKey(NAMESPACE, 'main'));
+    expect(snapshot?.dedicated).toEqual({ 'own.example': ['192.0.2.1'] });
+  });
+  for (const [kind, name] of [
+    ['SendingDomain', 'own'],
+    ['IPPool', 'young'],
+  ] as const)
+    await api.delete(KINDS[kind], named(name));
 }, 60_000);
 
 test('a status that stands is not written again', async () => {

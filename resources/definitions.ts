@@ -118,12 +118,26 @@ export const definitions: readonly Definition[] = [
     status: ipPoolStatus,
     rules: ipPoolRules,
     name: { pattern: LABEL, maxLength: 40, why: 'pods, labels and keys are named after it' },
-    columns: columns({
-      name: 'Held',
-      type: 'string',
-      jsonPath: '.status.held',
-      description: 'Addresses that an egress pod holds, of all',
-    }),
+    columns: columns(
+      {
+        name: 'Held',
+        type: 'string',
+        jsonPath: '.status.held',
+        description: 'Addresses that an egress pod holds, of all',
+      },
+      {
+        name: 'Warming',
+        type: 'string',
+        jsonPath: '.status.warming',
+        description: 'Addresses that warm-up still limits somewhere, of all',
+      },
+      {
+        name: 'Suspended',
+        type: 'string',
+        jsonPath: '.status.suspended',
+        description: 'Addresses that warm-up has stopped for today',
+      },
+    ),
   },
   {
     kind: 'QueuePolicy',

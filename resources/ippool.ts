@@ -168,9 +168,27 @@ export const ipPoolStatus = z.object({
         state: z.enum(['Held', 'Unplaced', 'Draining', 'Drained', 'Unfit']),
         reason: z.string().optional().describe('Why it is not simply held (docs/operations.md).'),
         message: z.string().optional(),
+        warmup: z
+          .array(
+            z.object({
+              provider: z.string(),
+              day: z.int().describe('The day of its schedule that the address stands at.'),
+              allowance: z.int().optional().describe('Recipients a day; absent: no limit any more.'),
+              used: z.int().describe('Accepted today, as far as it was reported.'),
+              suspended: z.string().optional().describe('Why nothing more is sent today, with the reply.'),
+              verdict: z
+                .enum(['Hold', 'StepBack'])
+                .optional()
+                .describe('How the last day with mail was judged, if it was not a good one.'),
+            }),
+          )
+          .optional()
+          .describe('By provider, those that get most.'),
       }),
     )
     .default([]),
+  warming: z.string().optional().describe('Addresses that warm-up still limits somewhere, of all, as "2/4".'),
+  suspended: z.string().optional().describe('Addresses that warm-up has stopped for today somewhere.'),
   held: z.string().optional().describe('Held addresses of all, as "3/4".'),
 });
 

@@ -10,6 +10,7 @@ export const CONDITION_TYPES = {
   MailReachable:
     'SendingPool: each volume that may hold mail is worked by a pod; status.stranded says which is not.',
   VolumesSized: 'SendingPool: each spool volume has the size that storage.size asks for.',
+  WarmupOnSchedule: 'IPPool: no address is suspended or held back by its warm-up.',
   AddressesHeld: 'IPPool: each address is held by an egress pod.',
   DNSVerified: 'SendingDomain: the records that it needs are seen in DNS.',
   KeysReady: 'SendingDomain: each DKIM key exists and can sign.',
@@ -110,6 +111,9 @@ export const REASONS = {
   AddressFit: 'An address that was taken out connects again.',
   AddressLost: 'The lease of an address ended without a new holder.',
   AddressMoved: 'An address has a new holder.',
+  WarmupSuspended:
+    'Too much of the mail of an address was deferred, refused or complained about at a provider: nothing more goes there today.',
+  WarmupHeld: 'The last day of an address at a provider was not a good one: its warm-up does not rise.',
   // domains
   RecordsMissing: 'A DNS record is not seen yet.',
   RecordsDifferent: 'A DNS record says something else than it should.',

@@ -1,6 +1,7 @@
 // What the fleet reconciles have seen in NATS and at the pods, for the reports. In memory only: after a restart it is
 // seen anew, and until then reports say that it is unknown.
 import type { AddressLease, Assignment } from '../../mta/bus/snapshot.ts';
+import type { LedgerRecord } from '../../mta/policy/warmup/record.ts';
 import type { Scaling } from '../decide/autoscale.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
@@ -50,6 +51,8 @@ export interface IPPoolFindings {
   readonly leases: readonly AddressLease[];
   /** null: not decided since this operator began, or nodes cannot be read. */
   readonly placement: Placement | null;
+  /** Warm-up ledgers of its addresses, and when they were read, ms since the epoch; null: not yet. */
+  readonly ledgers: { readonly records: readonly LedgerRecord[]; readonly at: number } | null;
 }
 
 export interface DomainFindings {

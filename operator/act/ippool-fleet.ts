@@ -4,14 +4,19 @@ import type { AddressLease } from '../../mta/bus/snapshot.ts';
 import { place } from '../decide/place.ts';
 import { compileIPPool } from '../nats/compile.ts';
 import { identified, parseIPPool, readFleet } from '../observe/fleet.ts';
+import { readLedgers } from '../observe/ledgers.ts';
 import { placeWorld } from '../observe/placement.ts';
 import { ipPoolProblem } from '../observe/problems.ts';
 import type { IPPool } from '../observe/resources.ts';
+import { newSuspensions } from '../report/warmup-status.ts';
 import type { Result } from '../runtime/controller.ts';
 import { type AnyObject, type Key, refOf } from '../runtime/objects.ts';
 import type { BusState, Deps } from './deps.ts';
 import type { IPPoolFindings } from './findings.ts';
 import { ensureFleet } from './pool-fleet.ts';
+
+/** How often warm-up ledgers are read for the status. */
+const LEDGERS_MS = 30_000;
 
 type Up = Extract<BusState, { kind: 'Up' }>;
 
@@ -38,6 +43,7 @@ const without = (before: IPPoolFindings | undefined, message: string): IPPoolFin
   problem: null,
   leases: [],
   placement: null,
+  ledgers: null,
   ...before,
   nats: { kind: 'Unavailable', message },
 });
@@ -61,8 +67,8 @@ async function look(
   const parsed = parseIPPool(object);
   const fleet = readFleet(deps.caches);
   const problem = parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, fleet) : parsed.problem;
-  let { leases, placement } = before ?? { leases: [], placement: null };
-  if (parsed.kind === 'Invalid') return { problem, leases, placement, nats: { kind: 'Written' } };
+  let { leases, placement, ledgers } = before ?? { leases: [], placement: null, ledgers: null };
+  if (parsed.kind === 'Invalid') return { problem, leases, placement, ledgers, nats: { kind: 'Written' } };
   const pool = parsed.resource;
   const failure = await tryNats(async () => {
     await ensureFleet(deps, bus);
@@ -72,10 +78,34 @@ async function look(
     const compiled = compileIPPool(pool, problem, placement, fleet);
     const { namespace, name } = pool.metadata;
     if (compiled.kind === 'Good') await bus.store.put(ipPoolSnapshotKey(namespace, name), compiled.snapshot);
+    ledgers = await lookAtLedgers(deps, bus, pool, ledgers);
+    for (const note of newSuspensions(before?.ledgers ?? null, ledgers)) tellSuspension(deps, object, note);
   });
   const nats = failure ? ({ kind: 'Failed', message: failure } as const) : ({ kind: 'Written' } as const);
-  return { problem, leases, placement, nats };
+  return { problem, leases, placement, ledgers, nats };
 }
+
+/** Not at every look: they change with every mail, and there is one for each provider. */
+async function lookAtLedgers(
+  deps: Deps,
+  { bus }: Up,
+  pool: IPPool,
+  before: IPPoolFindings['ledgers'],
+): Promise<IPPoolFindings['ledgers']> {
+  if (!pool.spec.warmup) return null;
+  if (before && deps.now() - before.at < LEDGERS_MS) return before;
+  const found = await readLedgers(
+    bus,
+    pool.spec.addresses.map(({ address }) => address),
+  );
+  const records = found.map(({ record }) => record);
+  return { records, at: deps.now() };
+}
+
+const tellSuspension = (deps: Deps, object: AnyObject, note: string): void =>
+  deps.tell(identified(object, 'IPPool'), {
+    ...{ type: 'Warning', reason: 'WarmupSuspended', action: 'Judge', note },
+  });
 
 /** Of the pool's addresses, and of those that were taken out of it and are not free yet. */
 async function readLeases(

@@ -51,6 +51,7 @@ function statusOf(deps: Deps, object: AnyObject, usedBy: readonly string[]): IPP
     metadata: metaOf(object),
     before: (object.status ?? {}) as Partial<IPPoolStatus>,
     addresses: parsed.kind === 'Valid' ? parsed.resource.spec.addresses : [],
+    warmup: parsed.kind === 'Valid' ? parsed.resource.spec.warmup : undefined,
     problem:
       parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem,
     findings: deps.findings.ipPools.get(keyOf(object.metadata)) ?? null,

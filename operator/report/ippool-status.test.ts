@@ -19,6 +19,7 @@ const found = (over: Partial<IPPoolFindings> = {}): IPPoolFindings => ({
   nats: { kind: 'Written' },
   problem: null,
   leases: [lease(FIRST), lease(SECOND)],
+  ledgers: null,
   placement: {
     addresses: [FIRST, SECOND].map((address) => ({ address, nodes: null, problem: null })),
     podNodes: ['node-a'],

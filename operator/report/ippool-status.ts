@@ -7,6 +7,8 @@ import type { PodView } from '../observe/world.ts';
 import { type AddressStatus, addressStatus, leavingAddresses } from './address-status.ts';
 import { conditionsOf, firstOf, type Health, reconciling, stalled, type Why } from './conditions.ts';
 
+import { suspendedColumn, warmingColumn, warmupCondition, warmupOf } from './warmup-status.ts';
+
 /** Of addresses in a sentence. */
 const MOST_NAMED = 3;
 
@@ -15,6 +17,7 @@ export interface IPPoolReport {
   readonly before: Partial<IPPoolStatus>;
   /** Of the spec; those of an invalid spec are unknown. */
   readonly addresses: IPPoolSpec['addresses'];
+  readonly warmup?: IPPoolSpec['warmup'];
   readonly problem: Problem | null;
   readonly findings: IPPoolFindings | null;
   readonly pods: readonly PodView[];
@@ -27,9 +30,10 @@ export interface IPPoolReport {
 export function ipPoolStatus(report: IPPoolReport): IPPoolStatus {
   const { metadata, before, now } = report;
   const addresses = [
-    ...report.addresses.map((one) => addressStatus(one, report)),
+    ...report.addresses.map((one) => withWarmup(addressStatus(one, report), report)),
     ...leavingAddresses(report),
   ];
+  const { warmup } = report;
   const wanted = addresses.filter(({ state }) => state !== 'Draining' && state !== 'Drained');
   const held = wanted.filter(({ state }) => state === 'Held').length;
   const why = held === wanted.length ? null : whyNotAll(wanted, held);
@@ -41,10 +45,22 @@ export function ipPoolStatus(report: IPPoolReport): IPPoolStatus {
   } as const;
   return {
     observedGeneration: metadata.generation,
-    conditions: conditionsOf(before.conditions ?? [], healthOf(report, why), [own], metadata.generation, now),
+    conditions: conditionsOf(
+      before.conditions ?? [],
+      healthOf(report, why),
+      warmup ? [own, warmupCondition(addresses)] : [own],
+      metadata.generation,
+      now,
+    ),
     addresses,
     held: `${held}/${wanted.length}`,
+    ...(warmup && { warming: warmingColumn(addresses), ...suspendedColumn(addresses) }),
   };
+}
+
+function withWarmup(one: AddressStatus, { addresses, warmup, findings, now }: IPPoolReport): AddressStatus {
+  const found = warmupOf(one.address, { addresses, warmup }, findings?.ledgers?.records ?? [], now);
+  return found.length > 0 ? { ...one, warmup: found } : one;
 }
 
 /** Which are not held and why, the first few by name. */

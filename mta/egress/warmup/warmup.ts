@@ -1,14 +1,13 @@
 // The ledgers of all addresses that this pod holds: made when they are first asked for, forgotten when their day is over.
-import type { IPPoolSnapshot } from '../../bus/snapshot.ts';
 import type { Claim, Outcome } from '../../policy/warmup/ledger.ts';
+import { planFor, type WarmupPool } from '../../policy/warmup/plan.ts';
 import { type LedgerRecord, stageOf } from '../../policy/warmup/record.ts';
 import type { RecordStore } from '../record_store.ts';
 import { LedgerKeeper } from './ledger_keeper.ts';
 import { Gauges } from './metrics.ts';
-import { planFor } from './plan.ts';
 
 export interface WarmupOptions {
-  readonly ipPool: () => Pick<IPPoolSnapshot, 'addresses' | 'warmup'> | null;
+  readonly ipPool: () => WarmupPool | null;
   readonly store: (address: string, provider: string) => RecordStore<LedgerRecord>;
   /** ms since the epoch. */
   readonly now: () => number;

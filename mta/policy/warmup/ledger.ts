@@ -154,6 +154,8 @@ function inHand({ record: { allowance, reserved }, free }: Ledger): number {
 
 /** What became of a claim's recipients. */
 export interface Outcome extends Partial<Tally> {
+  /** Deferred for reasons that say nothing of the address, such as greylisting or a full mailbox. */
+  readonly delayed?: number | undefined;
   /** The last refusal, for status. */
   readonly reply?: string | undefined;
 }
@@ -163,7 +165,8 @@ export interface Outcome extends Partial<Tally> {
  * claimed again. A claim about which nothing is heard is settled as `{accepted: claim.units}`.
  */
 export function settle(ledger: Ledger, one: Claim, outcome: Outcome, plan: WarmupPlan): Ledger {
-  const charged = (outcome.accepted ?? 0) + (plan.countDeferred ? (outcome.deferred ?? 0) : 0);
+  const charged =
+    (outcome.accepted ?? 0) + (plan.countDeferred ? (outcome.deferred ?? 0) + (outcome.delayed ?? 0) : 0);
   const after = observe(ledger, outcome, plan);
   const news = { ...after.news, used: after.news.used + (one.day === ledger.record.day ? charged : 0) };
   if (one.day !== ledger.record.day) return { ...after, news };

@@ -1,15 +1,21 @@
 // What an IPPool says of the warm-up of one of its addresses at one provider. Pure.
-import type { IPPoolSnapshot } from '../../bus/snapshot.ts';
-import type { WarmupPlan } from '../../policy/warmup/record.ts';
-import type { Schedule } from '../../policy/warmup/schedule.ts';
-import { scheduleFor } from '../../policy/warmup/schedules.ts';
+import type { WarmupSpec } from '../../../resources/warmup.ts';
+import type { WarmupPlan } from './record.ts';
+import type { Schedule } from './schedule.ts';
+import { scheduleFor } from './schedules.ts';
+
+/** The part of an IPPool, or of its snapshot, that says it. */
+export interface WarmupPool {
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly warmed?: boolean | undefined;
+    readonly startedOn?: string | undefined;
+  }[];
+  readonly warmup?: WarmupSpec | undefined;
+}
 
 /** The plan; null: this address is not warmed up (it is warmed, or the pool does not do that, or does not have it). */
-export function planFor(
-  ipPool: Pick<IPPoolSnapshot, 'addresses' | 'warmup'> | null,
-  address: string,
-  provider: string,
-): WarmupPlan | null {
+export function planFor(ipPool: WarmupPool | null, address: string, provider: string): WarmupPlan | null {
   const found = ipPool?.addresses.find((one) => one.address === address);
   const warmup = ipPool?.warmup;
   if (!found || !warmup || found.warmed) return null;
@@ -19,7 +25,6 @@ export function planFor(
   return { schedule, timeZone, thresholds, stepBackDays, countDeferred, keepLedgerDays, startedOn };
 }
 
-type WarmupSpec = NonNullable<IPPoolSnapshot['warmup']>;
 const known = new WeakMap<WarmupSpec, Readonly<Record<string, Schedule>>>();
 
 /** Looked up for every connection, so made once for each snapshot. */
