@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binFolder, program } from '../tools/cache.ts';
 import { API_SERVICE, addressesOf } from './addresses.ts';
+import type { Volumes } from './options.ts';
 import { type Authority, newAuthority, newTokenKey } from './pki.ts';
 import type { Place } from './place.ts';
 import { apiServerFlags, corefile, etcdFlags, managerFlags, schedulerFlags } from './render/control.ts';
@@ -54,7 +55,7 @@ export function startApi(place: Place, index: number): void {
 }
 
 /** Starts what needs an API server that answers. */
-export function startControllers(place: Place, index: number): void {
+export function startControllers(place: Place, index: number, volumes: Volumes): void {
   start(place, 'kube-controller-manager', managerFlags(place.folder));
   start(place, 'kube-scheduler', schedulerFlags(place.folder));
   writeFileSync(join(place.folder, 'Corefile'), corefile(place.folder, addressesOf(index).control));
@@ -64,7 +65,7 @@ export function startControllers(place: Place, index: number): void {
     name: 'provisioner',
     namespace: place.control,
     cgroup: `${place.cgroup}/control`,
-    command: [process.execPath, provisioner, place.kubeconfig, place.folder],
+    command: [process.execPath, provisioner, place.kubeconfig, place.folder, volumes],
   });
 }
 

@@ -78,7 +78,7 @@ async function start(place: Place, state: State): Promise<void> {
   });
   const api = until('the API server', () => ask(place, ['get', '--raw=/readyz']), { alive });
   await Promise.all([api, ...runtimes]);
-  startControllers(place, state.index);
+  startControllers(place, state.index, state.shape.volumes);
   for (const node of nodes) startAgents(place, state.index, node);
   await until('the storage class', () => ask(place, ['apply', '-f', '-'], JSON.stringify(storageClass)), {
     alive,

@@ -15,7 +15,11 @@ export interface UpOptions {
   readonly sendingAddresses?: readonly SendingAddress[];
   /** Addresses that no node has at first and any may take: they are on the nodes' shared segment (198.51.100.x). */
   readonly movableAddresses?: readonly string[];
+  /** What a volume is: a folder (default), or a file system of its own of the size that was asked for, which can fail. */
+  readonly volumes?: Volumes;
 }
+
+export type Volumes = 'folders' | 'disks';
 
 /** What a cluster was brought up with. */
 export interface Shape {
@@ -23,6 +27,7 @@ export interface Shape {
   readonly internet: { readonly addresses: readonly string[]; readonly dns: string };
   readonly sendingAddresses: readonly SendingAddress[];
   readonly movableAddresses: readonly string[];
+  readonly volumes: Volumes;
 }
 
 const DNS = '192.0.2.53';
@@ -41,7 +46,7 @@ export function shapeOf(options: UpOptions, maxNodes: number): Shape {
   const both = sendingAddresses.find(({ address }) => movableAddresses.includes(address));
   if (both) throw new RangeError(`${both.address} is of node ${both.node} and movable: it can only be one`);
   const internet = { addresses, dns: options.internet?.dns ?? DNS };
-  return { nodes, internet, sendingAddresses, movableAddresses };
+  return { nodes, internet, sendingAddresses, movableAddresses, volumes: options.volumes ?? 'folders' };
 }
 
 /** Whether a running cluster already is what is asked for; what is not mentioned may be as it is. Pure. */
@@ -51,7 +56,8 @@ export function satisfies(shape: Shape, options: UpOptions): boolean {
     shape.nodes === asked.nodes &&
     (!options.internet || same(shape.internet, asked.internet)) &&
     (!options.sendingAddresses || same(shape.sendingAddresses, asked.sendingAddresses)) &&
-    (!options.movableAddresses || same(shape.movableAddresses, asked.movableAddresses))
+    (!options.movableAddresses || same(shape.movableAddresses, asked.movableAddresses)) &&
+    (!options.volumes || same(shape.volumes, asked.volumes))
   );
 }
 

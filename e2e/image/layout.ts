@@ -11,6 +11,7 @@ export interface Image {
   readonly manifest: Blob;
   readonly config: Blob;
   readonly layers: readonly Blob[];
+  readonly runs: Runs;
 }
 
 export interface Runs {
@@ -19,6 +20,7 @@ export interface Runs {
   readonly user: string;
   readonly path?: string;
   readonly workingDir?: string;
+  readonly env?: readonly string[];
 }
 
 const OCI = 'application/vnd.oci.image';
@@ -39,7 +41,7 @@ export function assemble(name: string, layers: readonly Blob[], runs: Runs): Ima
     config: {
       Entrypoint: runs.entrypoint,
       ...(runs.command ? { Cmd: runs.command } : {}),
-      Env: [`PATH=${path}`],
+      Env: [`PATH=${path}`, ...(runs.env ?? [])],
       User: runs.user,
       WorkingDir: runs.workingDir ?? '/',
     },
@@ -51,7 +53,7 @@ export function assemble(name: string, layers: readonly Blob[], runs: Runs): Ima
     config: descriptor('config.v1+json', config),
     layers: layers.map((layer) => descriptor(LAYER, layer)),
   });
-  return { name, manifest, config, layers };
+  return { name, manifest, config, layers, runs };
 }
 
 function index(image: Image): object {

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Cluster } from '../cluster/index.ts';
+import { withClock } from '../image/clock.ts';
+import type { Image } from '../image/layout.ts';
 import { NATS_IMAGE, natsImage } from '../image/nats.ts';
 import { postfleetImage } from '../image/postfleet.ts';
 import { postgresImage } from '../image/postgres.ts';
@@ -20,13 +22,15 @@ export interface InstallOptions {
  * Builds the images and gives them to the nodes; what a node has already is not sent again. The tag of ours is its content, so
  * that changed sources become a rollout. Gives our image's name.
  */
-export async function giveImages(cluster: Cluster): Promise<string> {
-  const built = await postfleetImage();
+export async function giveImages(cluster: Cluster, clocks: boolean): Promise<string> {
+  const asUsual = (image: Image): Promise<Image> | Image => (clocks ? withClock(image) : image);
+  const built = await asUsual(await postfleetImage());
   const ours = {
     ...built,
     name: `localhost/postfleet:${built.manifest.digest.replace('sha256:', '').slice(0, 12)}`,
   };
-  for (const image of [ours, await natsImage(), await postgresImage()]) await cluster.importImage(image);
+  for (const image of [ours, await natsImage(), await asUsual(await postgresImage())])
+    await cluster.importImage(image);
   return ours.name;
 }
 

@@ -1,5 +1,5 @@
 // Raises a stage step by step; each step finds what an earlier run left and does only the rest.
-import { type Cluster, openCluster } from '../cluster/index.ts';
+import { type Cluster, openCluster, type UpOptions } from '../cluster/index.ts';
 import type { InternetClient } from '../internet/client.ts';
 import type { Keys } from '../internet/verify.ts';
 import { addressesOf, demoWorld, type World } from '../internet/world.ts';
@@ -31,6 +31,10 @@ export interface StageOptions {
   /** What the samples say differently, by kind: merged into their specs. */
   readonly specs?: Readonly<Record<string, object>>;
   readonly profile: 'ha' | 'small';
+  /** What volumes are; see e2e/cluster. */
+  readonly volumes?: UpOptions['volumes'];
+  /** Images with a clock that tests can set; see e2e/image/clock.ts. */
+  readonly clocks?: boolean;
   readonly onStep?: (step: string) => void;
 }
 
@@ -46,10 +50,11 @@ export async function raiseStage(options: StageOptions): Promise<Stage> {
     world.sendingAddresses.map(({ address }) => address),
     options.homes,
   );
-  await cluster.up({ nodes, internet: { addresses: addressesOf(world) }, ...homes });
+  const { volumes = 'folders' } = options;
+  await cluster.up({ nodes, volumes, internet: { addresses: addressesOf(world) }, ...homes });
   const internet = await openInternet(cluster);
   step('images');
-  const image = await giveImages(cluster);
+  const image = await giveImages(cluster, options.clocks ?? false);
   step('chart');
   const install = () =>
     installChart(cluster, { image, profile: options.profile, dnsServer: world.dns.address });

@@ -61,6 +61,8 @@ export const PACKAGES: readonly Package[] = [
   { debian: 'iproute2', provides: 'ip' },
   { debian: 'conntrack', provides: 'conntrack' },
   { debian: 'util-linux', provides: 'nsenter' },
+  { debian: 'e2fsprogs', provides: 'mkfs.ext4' },
+  { debian: 'libfaketime', provides: '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1' },
   { debian: 'openssl', provides: 'openssl' },
   { debian: 'postgresql', provides: 'psql' },
   { debian: 'opendkim-tools', provides: 'opendkim-testmsg' },

@@ -1,5 +1,5 @@
 import { PROVISIONER } from './class.ts';
-import { type Claim, missingVolumes, releasedVolumes, type Volume } from './decide.ts';
+import { bytesOf, type Claim, missingVolumes, releasedVolumes, type Volume } from './decide.ts';
 
 const claim = (spec: Partial<Claim['spec']> = {}, node: string | undefined = 'node1'): Claim => ({
   metadata: {
@@ -39,6 +39,16 @@ test.each([
   ['made a moment ago', claim(), [volume({ phase: 'Available' })]],
 ])('no volume is made for a claim that is: %s', (_name, wish, volumes) => {
   expect(missingVolumes([wish], volumes, '/state')).toEqual([]);
+});
+
+test.each([
+  ['1Gi', 2 ** 30],
+  ['1.5Mi', 1.5 * 2 ** 20],
+  ['2G', 2e9],
+  ['512', 512],
+])('%s is %d bytes', (quantity, bytes) => {
+  expect(bytesOf(quantity)).toBe(bytes);
+  expect(() => bytesOf('much')).toThrow('much');
 });
 
 test('a node name cannot lead out of the state folder', () => {

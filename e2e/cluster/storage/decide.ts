@@ -29,6 +29,7 @@ export interface Volume {
 
 export interface NewVolume {
   readonly path: string;
+  readonly bytes: number;
   readonly manifest: object;
 }
 
@@ -50,8 +51,23 @@ export function missingVolumes(
     const ours = claim.spec.storageClassName === storageClass.metadata.name;
     if (!ours || !node || claim.spec.volumeName || there.has(volumeName(claim))) return [];
     const path = join(root, basename(node), 'volumes', volumeName(claim));
-    return [{ path, manifest: manifest(claim, node, path) }];
+    return [{ path, bytes: bytesOf(sizeOf(claim)), manifest: manifest(claim, node, path) }];
   });
+}
+
+const sizeOf = (claim: Claim): string => claim.spec.resources?.requests?.storage ?? '1Gi';
+
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 },
+  ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 },
+};
+
+/** Bytes of a quantity like `1Gi`. @throws RangeError on what is none */
+export function bytesOf(quantity: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)([a-zA-Z]*)$/.exec(quantity) ?? [];
+  const factor = UNITS[unit];
+  if (number === '' || factor === undefined) throw new RangeError(`${quantity} is no size of a volume`);
+  return Math.round(Number(number) * factor);
 }
 
 function manifest(claim: Claim, node: string, path: string): object {
@@ -61,7 +77,7 @@ function manifest(claim: Claim, node: string, path: string): object {
     kind: 'PersistentVolume',
     metadata: { name: volumeName(claim), annotations: { [PROVISIONED_BY]: PROVISIONER } },
     spec: {
-      capacity: { storage: claim.spec.resources?.requests?.storage ?? '1Gi' },
+      capacity: { storage: sizeOf(claim) },
       accessModes: claim.spec.accessModes ?? ['ReadWriteOnce'],
       storageClassName: storageClass.metadata.name,
       persistentVolumeReclaimPolicy: storageClass.reclaimPolicy,

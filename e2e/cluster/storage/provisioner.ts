@@ -1,5 +1,5 @@
 // Runs beside the control plane: makes and removes folders for volumes of the class `local`.
-// `node provisioner.ts KUBECONFIG STATE_FOLDER`. A watch only wakes it up; each time it looks at everything anew, so that
+// `node provisioner.ts KUBECONFIG STATE_FOLDER folders|disks`. A watch only wakes it up; each time it looks at everything anew, so that
 // nothing that it missed or did not finish matters.
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -8,13 +8,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { parse } from 'yaml';
 import { type Claim, missingVolumes, releasedVolumes, type Volume } from './decide.ts';
+import { makeDisk, removeDisk } from './disk.ts';
 
 const CLAIMS = '/api/v1/persistentvolumeclaims';
 const VOLUMES = '/api/v1/persistentvolumes';
 const WATCH_SECONDS = 60;
 const RETRY_MS = 1000;
 
-const [kubeconfigPath = '', root = ''] = process.argv.slice(2);
+const [kubeconfigPath = '', root = '', kind = 'folders'] = process.argv.slice(2);
 const config = parse(await readFile(kubeconfigPath, 'utf8'));
 const text = (base64: string) => Buffer.from(base64, 'base64').toString();
 const { server, 'certificate-authority-data': ca } = config.clusters[0].cluster;
@@ -39,13 +40,15 @@ async function lookAndAct(): Promise<void> {
     call<{ items: Claim[] }>('GET', CLAIMS),
     call<{ items: Volume[] }>('GET', VOLUMES),
   ]);
-  for (const { path, manifest } of missingVolumes(claims.items, volumes.items, root)) {
+  for (const { path, bytes, manifest } of missingVolumes(claims.items, volumes.items, root)) {
     await mkdir(path, { recursive: true });
+    if (kind === 'disks') await makeDisk(path, bytes);
     await chmod(path, 0o777); // whoever the pod runs as; mkdir's mode is subject to the umask
     await call('POST', VOLUMES, manifest);
     console.log(`made ${path}`);
   }
   for (const { name, path } of releasedVolumes(volumes.items, root)) {
+    if (kind === 'disks') await removeDisk(path);
     await rm(path, { recursive: true, force: true });
     await call('DELETE', `${VOLUMES}/${name}`);
     console.log(`removed ${path}`);
