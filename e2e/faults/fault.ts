@@ -12,6 +12,8 @@ export interface Injected {
   /** How long it stays before it is undone. */
   readonly holdSeconds: number;
   readonly undo: Undo;
+  /** When what may cost a reply began, ms since the epoch; absent: with the step. */
+  readonly troubleFrom?: number;
 }
 
 export interface Fault {
@@ -25,6 +27,8 @@ export interface Fault {
    * Only these may explain a second copy.
    */
   readonly mayRepeat: boolean;
+  /** Whether a delivery process ends by it, so that nobody counts what it may have repeated. */
+  readonly senderDies?: boolean;
   inject(scene: Scene, random: Random): Promise<Injected>;
 }
 

@@ -10,7 +10,7 @@ import { mustBeZero } from './verdict.ts';
 const NAME = 'faults';
 const SHORT = [
   ['kill-ingress', 'kill-nats'],
-  ['kill-delivery', 'kill-gateway'],
+  ['failpoint-delivery-spool-replied', 'kill-gateway'],
   ['stop-two-nats'],
   ['kill-egress', 'kill-operator'],
   ['cut-delivery-egress'],

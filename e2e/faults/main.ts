@@ -2,12 +2,12 @@
 // RATE: messages a second. KEEP=1 leaves the cluster standing. DOWN=1 only removes it. Exit 1 when a count is not 0.
 import { openCluster } from '../cluster/index.ts';
 import { seeded } from '../internet/random.ts';
-import { raiseStage } from '../stage/stage.ts';
 import type { Fault } from './fault.ts';
 import { FAULTS } from './faults/index.ts';
 import { steps } from './pick.ts';
 import { report, succeeded } from './report.ts';
 import { FaultRun } from './run.ts';
+import { raiseSite } from './site.ts';
 
 const NAME = 'faults';
 
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
   const perSecond = number('RATE', 10);
   console.log(`SEED=${seed} MINUTES=${minutes} RATE=${perSecond}`);
   const log = (line: string) => console.log(`${new Date().toISOString().slice(11, 19)}  ${line}`);
-  const stage = await raiseStage({ name: NAME, profile: 'ha', onStep: log });
+  const stage = await raiseSite(NAME, log);
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {

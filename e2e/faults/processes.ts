@@ -32,9 +32,9 @@ export function podOf(environment: readonly string[]): string {
 
 const words = (file: string): string[] => readFileSync(file, 'utf8').split('\0').filter(Boolean);
 
-/** All processes of roles in the cluster now. */
-export function roleProcesses(place: Place): RoleProcess[] {
-  return members(place.cgroup).flatMap((pid) => {
+/** All processes of roles in the cluster now, or in a part of it, like `node2`. */
+export function roleProcesses(place: Place, part?: string): RoleProcess[] {
+  return members(part ? `${place.cgroup}/${part}` : place.cgroup).flatMap((pid) => {
     try {
       const role = roleOf(words(`/proc/${pid}/cmdline`));
       const identity = role && identify(pid);

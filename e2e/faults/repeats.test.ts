@@ -3,7 +3,7 @@ import { repeatsOf } from './repeats.ts';
 
 const copy = (at: number, recipient = 'a@x.example', outcome: AttemptRecord['outcome'] = 'delivered') =>
   ({ kind: 'attempt', testId: 't-1', at, recipient, outcome, source: '198.51.100.10' }) as AttemptRecord;
-const kill = { what: 'kill-delivery', from: 100_000, to: 105_000 };
+const kill = { what: 'kill-delivery', from: 100_000, to: 105_000, senderDies: true };
 
 test('one copy each, and refusals, are no repeats', () => {
   expect(repeatsOf([copy(1), copy(2, 'b@x.example'), copy(3, 'a@x.example', 'refused')], [kill])).toEqual([]);
@@ -22,4 +22,19 @@ test.each([
 
 test('every copy but the last needs its reason', () => {
   expect(repeatsOf([copy(100_000), copy(130_000), copy(140_000)], [kill])[0]?.because).toEqual([]);
+});
+
+test.each([
+  ['of a cut', { ...kill, what: 'cut-delivery-egress', senderDies: false }, 100_000, true],
+  ['of a kill', kill, 100_000, false],
+])('a repeat because %s is told of by the fleet or not', (_, window, at, told) => {
+  expect(repeatsOf([copy(at), copy(130_000)], [window])[0]?.told).toBe(told);
+});
+
+test('a sender that ended soon afterwards may not have told of it', () => {
+  const cut = { what: 'cut-delivery-egress', from: 60_000, to: 61_000, senderDies: false };
+  expect(repeatsOf([copy(60_000), copy(90_000)], [cut, kill])[0]).toMatchObject({
+    because: ['cut-delivery-egress'],
+    told: false,
+  });
 });

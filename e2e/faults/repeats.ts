@@ -7,6 +7,8 @@ export interface Window {
   readonly what: string;
   readonly from: number;
   readonly to: number;
+  /** Whether a delivery process ended by it: what that one would have told of its repeats is not known. */
+  readonly senderDies: boolean;
 }
 
 export interface Repeat {
@@ -16,22 +18,39 @@ export interface Repeat {
   readonly copies: readonly { readonly at: number; readonly source: string }[];
   /** The faults that explain every copy but the last; empty when one is unexplained. */
   readonly because: readonly string[];
+  /** Whether every sender lived on that could tell of it: then the fleet must have counted it. */
+  readonly told: boolean;
 }
 
 /** An attempt that began this long before may still have been open, and so long after may have been read from a dead socket. */
 const BEFORE_MS = 10_000;
 const AFTER_MS = 5000;
+/** A sender that ends this soon after it may not have noticed yet, or not have been asked. */
+const TELLS_WITHIN_MS = 60_000;
 
-export function repeatsOf(records: readonly InternetRecord[], windows: readonly Window[]): Repeat[] {
+/** @param deaths ends of senders that explain no repeat, but take what they counted along */
+export function repeatsOf(
+  records: readonly InternetRecord[],
+  windows: readonly Window[],
+  deaths: readonly Window[] = [],
+): Repeat[] {
+  const ends = [...windows, ...deaths];
   return [...byPair(records).values()].flatMap((attempts) => {
     const [first] = attempts;
     if (!first?.testId || attempts.length < 2) return [];
     const copies = attempts.map(({ at, source }) => ({ at, source })).sort((a, b) => a.at - b.at);
-    const causes = copies.slice(0, -1).map(({ at }) => windows.find(around(at))?.what);
-    const because = causes.every((cause) => cause !== undefined) ? [...new Set(causes)] : [];
-    return [{ testId: first.testId, recipient: first.recipient, copies, because }];
+    const causes = copies.slice(0, -1).map(({ at }) => windows.filter(around(at)));
+    const explained = causes.every((found) => found.length > 0);
+    const because = explained ? [...new Set(causes.flat().map(({ what }) => what))] : [];
+    const told = explained && copies.slice(0, -1).every(({ at }) => !ends.some(silences(at)));
+    return [{ testId: first.testId, recipient: first.recipient, copies, because, told }];
   });
 }
+
+const silences =
+  (at: number) =>
+  ({ from, to, senderDies }: Window): boolean =>
+    senderDies && from <= at + TELLS_WITHIN_MS && to + AFTER_MS >= at - BEFORE_MS;
 
 const around =
   (at: number) =>

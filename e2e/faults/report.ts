@@ -3,13 +3,14 @@ import type { Repeat } from './repeats.ts';
 import type { RunOutcome } from './run.ts';
 import { mustBeZero } from './verdict.ts';
 
-const EXAMPLES = 10;
+const EXAMPLES = 30;
 
 export const succeeded = ({ verdict }: RunOutcome): boolean =>
   Object.values(mustBeZero(verdict)).every((count) => count === 0);
 
 export function report(outcome: RunOutcome): string {
-  const { verdict, messages, events, windows, possiblyRepeated, mostInFlight, settledSeconds } = outcome;
+  const { verdict, messages, events, windows, notDone, possiblyRepeated, mostInFlight, settledSeconds } =
+    outcome;
   const { judgement, explained, unexplained, suppressedRefused, suppressedTaken } = verdict;
   const counts: [string, string | number][] = [
     ['messages', messages],
@@ -22,6 +23,7 @@ export function report(outcome: RunOutcome): string {
     ['seconds until all was known and whole', settledSeconds],
     ['faults', Object.values(events).reduce((sum, count) => sum + count, 0)],
     ['  of them that may cost a reply', windows.length],
+    ['  not done', notDone.length],
     ['possibly repeated, by the fleet', possiblyRepeated],
     ['repeated, explained by a fault', explained.length],
     ['  of them after the server closed instead', judgement.repeatedAfterSilence],
@@ -31,6 +33,7 @@ export function report(outcome: RunOutcome): string {
   const examples = [
     ...judgement.examples.filter((line) => !line.startsWith('duplicated')),
     ...unexplained.map((one) => `duplicated ${repeatLine(one)}`),
+    ...notDone.map(({ fault, why }) => `not done ${fault}: ${why}`),
     ...explained.map((one) => `explained ${repeatLine(one)}`),
   ].slice(0, EXAMPLES);
   return [...counts.map(([name, count]) => `${name.padEnd(42)} ${count}`), '', ...examples].join('\n');

@@ -25,11 +25,18 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface NotDone {
+  readonly fault: string;
+  readonly why: string;
+}
+
 export interface RunOutcome {
   readonly verdict: Verdict;
   readonly messages: number;
   /** How often each fault was injected. */
   readonly events: Readonly<Record<string, number>>;
+  /** What could not be injected, and why. */
+  readonly notDone: readonly NotDone[];
   readonly windows: readonly Window[];
   readonly possiblyRepeated: number;
   readonly mostInFlight: number;
@@ -48,10 +55,16 @@ export class FaultRun {
   readonly #open = new Set<Undo>();
   readonly #windows: Window[] = [];
   readonly #events: Record<string, number> = {};
+  readonly #notDone: NotDone[] = [];
+  /** Orderly ends of senders: nothing may be repeated by them, but they take their counters along. */
+  readonly #deaths: Window[] = [];
+  readonly #reported: Reported;
+  #base = 0;
 
   constructor(stage: Stage, name: string, options: RunOptions) {
     this.#stage = stage;
     this.#scene = new Scene(stage, name);
+    this.#reported = new Reported(this.#scene);
     this.#options = options;
   }
 
@@ -60,9 +73,9 @@ export class FaultRun {
     const { seed, perSecond, log, signal } = this.#options;
     await this.#prepare();
     const load = new Load(this.#stage, seed, perSecond);
-    const reported = new Reported(this.#scene);
+    const reported = this.#reported;
     await reported.read();
-    const base = reported.possiblyRepeated;
+    this.#base = reported.possiblyRepeated;
     const reading = setInterval(() => void reported.read().catch(() => {}), READ_EVERY_MS);
     load.start();
     try {
@@ -77,15 +90,16 @@ export class FaultRun {
     signal?.throwIfAborted();
     await bounded(load.stop(), ANSWER_MS, 'every message to have an answer');
     log(`${load.given} messages, all answered; waiting for every fate`);
-    const verdict = await this.#settle(load);
+    await this.#settle(load);
     await this.#ready();
-    await reported.read();
+    const verdict = await this.#judge(load);
     return {
       verdict,
       messages: load.given,
       events: this.#events,
+      notDone: this.#notDone,
       windows: this.#windows,
-      possiblyRepeated: reported.possiblyRepeated - base,
+      possiblyRepeated: reported.possiblyRepeated - this.#base,
       mostInFlight: reported.mostInFlight,
       settledSeconds: Math.round((performance.now() - ended) / 1000),
     };
@@ -113,16 +127,20 @@ export class FaultRun {
   async #step(faults: readonly Fault[], random: ReturnType<typeof seeded>): Promise<void> {
     const { log, signal, holdAtMostSeconds = Number.POSITIVE_INFINITY } = this.#options;
     const from = Date.now();
-    const injected: Injected[] = [];
+    const injected: (Injected & { readonly fault: Fault })[] = [];
     for (const fault of faults) {
       try {
-        const one = await fault.inject(this.#scene, random);
+        const one = { ...(await fault.inject(this.#scene, random)), fault };
         injected.push(one);
         this.#open.add(one.undo);
         this.#events[fault.name] = (this.#events[fault.name] ?? 0) + 1;
         log(`${fault.name}: ${one.detail}, for ${one.holdSeconds} s`);
       } catch (error) {
-        log(`${fault.name}: not possible now: ${(error as Error).message.split('\n')[0]}`);
+        const [why = ''] = (error as Error).message.split('\n');
+        this.#notDone.push({ fault: fault.name, why });
+        // What it began may have cost a reply all the same.
+        this.#windowOf(fault, from);
+        log(`${fault.name}: not done: ${why}`);
       }
     }
     const hold = Math.max(0, ...injected.map(({ holdSeconds }) => holdSeconds));
@@ -130,9 +148,14 @@ export class FaultRun {
       () => {},
     );
     for (const { undo } of injected.reverse()) await this.#undo(undo);
-    for (const { name, mayRepeat } of faults)
-      if (mayRepeat) this.#windows.push({ what: name, from, to: Date.now() });
+    for (const { fault, troubleFrom } of injected) this.#windowOf(fault, troubleFrom ?? from);
     log(`${faults.map(({ name }) => name).join(' + ')}: undone`);
+  }
+
+  #windowOf({ name, mayRepeat, senderDies = false }: Fault, from: number): void {
+    const window = { what: name, from, to: Date.now(), senderDies };
+    if (mayRepeat) this.#windows.push(window);
+    else if (senderDies) this.#deaths.push(window);
   }
 
   /** Again and again for a while: what undoes may itself need what another fault troubled. */
@@ -146,27 +169,30 @@ export class FaultRun {
     await until('the stage to be healed', () => this.#scene.heal().then(() => true), 180_000);
   }
 
-  async #settle(load: Load): Promise<Verdict> {
-    let verdict = await this.#judge(load);
+  async #settle(load: Load): Promise<void> {
     let shown = '';
     await until(
       'every fate',
       async () => {
         await delay(2000);
-        verdict = await this.#judge(load);
+        const verdict = await this.#judge(load);
         const { accepted, delivered, bounced } = verdict.judgement;
-        const line = `accepted ${accepted}, delivered ${delivered}, bounced ${bounced}`;
+        const { backlog } = verdict.fleet;
+        const line = `accepted ${accepted}, delivered ${delivered}, bounced ${bounced}, held ${backlog}`;
         if (line !== shown) this.#options.log(line);
         shown = line;
         return settled(verdict);
       },
       SETTLE_MS,
-    ).catch(() => this.#options.log('fates are still unknown: they count as lost'));
-    return verdict;
+    ).catch(() => this.#options.log('fates are still unknown: what is missing counts as lost'));
   }
 
   async #judge(load: Load): Promise<Verdict> {
+    await this.#reported.read();
+    const { backlog, stranded } = await this.#scene.poolAccount();
     return verdictOf({
+      fleet: { backlog, stranded, possiblyRepeated: this.#reported.possiblyRepeated - this.#base },
+      deaths: this.#deaths,
       results: load.results,
       records: await this.#stage.internet.records(),
       windows: this.#windows,
@@ -185,7 +211,9 @@ export class FaultRun {
         for (const what of ['operator', 'gateway', 'ingress']) await wait(`deploy/postfleet-${what}`);
         const text = await this.#scene.kubectl('get', 'sendingpool', 'demo', '-o', 'json');
         const { status } = JSON.parse(text) as { status?: { replicas?: number; readyReplicas?: number } };
-        return status?.replicas === 3 && status.readyReplicas === 3;
+        await this.#scene.kubectl('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=30s');
+        const held = await this.#scene.kubectl('get', 'ippool', 'demo', '-o', 'jsonpath={.status.held}');
+        return status?.replicas === 3 && status.readyReplicas === 3 && held === '4/4';
       },
       420_000,
     );

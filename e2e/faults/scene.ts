@@ -1,11 +1,15 @@
 // What a fault can do to a stage: signals, packets, kubectl. Every deed gives its undoing.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Place, placeOf } from '../cluster/place.ts';
+import { members } from '../cluster/system/cgroups.ts';
 import { run } from '../cluster/system/command.ts';
-import { signal } from '../cluster/system/identity.ts';
+import { identify, isAlive, signal } from '../cluster/system/identity.ts';
+import { programs } from '../cluster/system/programs.ts';
 import type { Random } from '../internet/random.ts';
 import { NAMESPACE } from '../stage/install.ts';
 import type { Stage } from '../stage/stage.ts';
+import { setClock } from './clocks.ts';
+import { emptyAll, mountAgain } from './disks.ts';
 import { type Role, type RoleProcess, resumeAll, roleProcesses } from './processes.ts';
 
 export type Undo = () => Promise<void>;
@@ -89,6 +93,70 @@ export class Scene {
     return address;
   }
 
+  /** What the pool says of itself. */
+  async poolAccount(): Promise<{ readonly backlog: number; readonly stranded: boolean }> {
+    const { status } = JSON.parse(await this.kubectl('get', 'sendingpool', 'demo', '-o', 'json')) as {
+      status?: { backlog?: number; conditions?: readonly { readonly reason: string }[] };
+    };
+    const stranded = status?.conditions?.some(({ reason }) => reason === 'Stranded') ?? false;
+    return { backlog: status?.backlog ?? 0, stranded };
+  }
+
+  processesOn(node: number): RoleProcess[] {
+    return roleProcesses(this.place, `node${node}`);
+  }
+
+  /** Every process of the node's pods, at once: containers and what holds their namespaces. */
+  killNode(node: number): void {
+    for (const pid of members(`${this.place.cgroup}/node${node}`)) {
+      const identity = identify(pid);
+      if (identity) signal(identity, 'SIGKILL');
+    }
+  }
+
+  /** Undoes the loss; resolves when the node is ready again. */
+  async returnNode(node: number): Promise<void> {
+    await this.stage.cluster.startNode(node);
+    await this.kubectl('wait', '--for=condition=Ready', `node/node${node}`, '--timeout=120s');
+  }
+
+  /** Folder of a pod's volume on this machine. */
+  async volumeOf(pod: string): Promise<string> {
+    const { spec } = JSON.parse(await this.kubectl('get', 'pod', pod, '-o', 'json')) as {
+      spec: { volumes: { persistentVolumeClaim?: { claimName: string } }[] };
+    };
+    const claim = spec.volumes.find((one) => one.persistentVolumeClaim)?.persistentVolumeClaim?.claimName;
+    if (!claim) throw new Error(`${pod} has no volume`);
+    const volume = await this.kubectl('get', 'pvc', claim, '-o', 'jsonpath={.spec.volumeName}');
+    return this.kubectl('get', 'pv', volume, '-o', 'jsonpath={.spec.local.path}');
+  }
+
+  rightClocks(): void {
+    for (const one of roleProcesses(this.place)) setClock(one, 0);
+  }
+
+  /**
+   * Ends pods of a StatefulSet and mounts their volumes anew before they come back: no new one is placed meanwhile.
+   * @param volumes folders by pod
+   */
+  async renewVolumes(volumes: ReadonlyMap<string, string>): Promise<void> {
+    const nodes = await this.#nodes();
+    for (const node of nodes) await this.kubectl('cordon', node);
+    try {
+      await this.kubectl(
+        'delete',
+        'pod',
+        ...volumes.keys(),
+        '--grace-period=5',
+        '--ignore-not-found',
+        '--timeout=60s',
+      );
+      for (const path of volumes.values()) await mountAgain(path);
+    } finally {
+      for (const node of nodes) await this.kubectl('uncordon', node);
+    }
+  }
+
   scale(what: string, replicas: number): Promise<string> {
     return this.kubectl('scale', what, `--replicas=${replicas}`);
   }
@@ -96,6 +164,12 @@ export class Scene {
   /** Everything as it should be, whatever a run that was cut off left behind. */
   async heal(): Promise<void> {
     resumeAll(this.place);
+    this.rightClocks();
+    for (const [i, node] of (await this.#nodes()).entries()) {
+      await this.kubectl('uncordon', node);
+      if (this.#isLost(i + 1)) await this.returnNode(i + 1);
+    }
+    await emptyAll(this.place.folder);
     const { internet, world } = this.stage;
     for (const { hostname, behaviour } of world.hosts) await internet.setBehaviour(hostname, behaviour);
     for (const one of this.processes('ingress', 'delivery', 'gateway', 'operator', 'nats', 'postgres'))
@@ -103,6 +177,17 @@ export class Scene {
     await this.scale('statefulset/postfleet-nats', 3);
     await this.scale('statefulset/postfleet-postgres', 1);
     await this.scale('sendingpool/demo', 3);
+  }
+
+  /** `node1`, `node2` and so on. */
+  async #nodes(): Promise<string[]> {
+    const names = await this.kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}');
+    return names.split(' ').sort();
+  }
+
+  #isLost(node: number): boolean {
+    const kubelet = programs(this.place.folder).find(({ name }) => name === `kubelet-node${node}`);
+    return !kubelet || !isAlive(kubelet.identity);
   }
 
   async #dropRules(one: RoleProcess): Promise<void> {

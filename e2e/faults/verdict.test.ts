@@ -17,8 +17,17 @@ const accepted = (...addresses: string[]) => {
   const recipients = addresses.map((address) => ({ address, verdict: 'accepted' as const }));
   return { testId: 't-1', recipients, reply: '', attempts: 1 };
 };
+const fleet = { backlog: 0, stranded: false, possiblyRepeated: 0 };
 const verdict = (records: AttemptRecord[], results = [accepted('a@x.example')], windows = [] as never[]) =>
-  verdictOf({ results, records, windows, suppressed: ['left@x.example'], allowedSources: [source] });
+  verdictOf({
+    deaths: [],
+    results,
+    records,
+    windows,
+    suppressed: ['left@x.example'],
+    allowedSources: [source],
+    fleet,
+  });
 const troubles = (one: ReturnType<typeof verdict>) =>
   Object.entries(mustBeZero(one)).flatMap(([name, count]) => (count > 0 ? [name] : []));
 

@@ -6,6 +6,7 @@ const deletionOf = (role: 'delivery' | 'ingress'): Fault => ({
   what: `kubectl delete pod of one ${role}`,
   parts: [role, 'control'],
   mayRepeat: false,
+  senderDies: role === 'delivery',
   async inject(scene, random) {
     const { pod } = scene.anyOf(role, random);
     await scene.kubectl('delete', 'pod', pod, '--wait=false');

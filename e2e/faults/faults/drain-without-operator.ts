@@ -9,6 +9,7 @@ export const drainWithoutOperator: Fault = {
   what: 'the pool scaled to 1, the operator pod ended by force four times meanwhile, then back to 3',
   parts: ['pool', 'operator', 'control'],
   mayRepeat: false,
+  senderDies: true,
   async inject(scene, random) {
     await scene.scale('sendingpool/demo', 1);
     let deaths = 0;

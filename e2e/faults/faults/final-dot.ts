@@ -6,6 +6,8 @@ import type { Scene, Undo } from '../scene.ts';
 
 const HOSTS = ['mx.birch.example', 'mx.cedar.example'];
 const LATE_MS = 25_000;
+const VERY_LATE_MS = 120_000;
+const BEFORE_STOP_MS = 25_000;
 
 /** Gives the hosts a behaviour; undone by their own, and when `lastMs` later their last sessions have had their answers. */
 async function behave(scene: Scene, behaviour: Behaviour, lastMs: number): Promise<Undo> {
@@ -37,5 +39,22 @@ export const noFinalReply: Fault = {
   async inject(scene, random) {
     const undo = await behave(scene, { dropAfterDot: { share: 0.33, record: true, times: 1 } }, 0);
     return { detail: HOSTS.join(', '), holdSeconds: between(random, 10, 30), undo };
+  },
+};
+
+/** Its address is another's, or locked, while a session is past the final dot on the connection that it granted. */
+export const leaseEndsAtFinalDot: Fault = {
+  name: 'lease-ends-at-final-dot',
+  what: 'two mail servers answer the final dot 2 minutes late; the egress pods SIGSTOPped for 40 s meanwhile, beyond their leases',
+  parts: ['internet', 'egress', 'delivery'],
+  mayRepeat: true,
+  async inject(scene) {
+    const undo = await behave(scene, { delayMs: { dot: VERY_LATE_MS } }, VERY_LATE_MS);
+    await delay(BEFORE_STOP_MS);
+    const holders = scene.processes('egress');
+    const troubleFrom = Date.now();
+    const resume = scene.stop(holders);
+    await delay(40_000).finally(resume);
+    return { detail: holders.map(({ pod }) => pod).join(', '), holdSeconds: 1, undo, troubleFrom };
   },
 };

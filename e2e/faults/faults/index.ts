@@ -1,13 +1,18 @@
 // All faults, in the order of docs/faults.md.
 import type { Fault } from '../fault.ts';
 import { apiServerStopped } from './api-server.ts';
+import { clocks } from './clock.ts';
 import { deletions } from './delete-pod.ts';
+import { disks } from './disk.ts';
 import { drainWithoutOperator } from './drain-without-operator.ts';
-import { noFinalReply, slowFinalDot } from './final-dot.ts';
+import { egressMoves } from './egress-moves.ts';
+import { failpoints } from './failpoint.ts';
+import { leaseEndsAtFinalDot, noFinalReply, slowFinalDot } from './final-dot.ts';
 import { kills } from './kill.ts';
 import { killsOfAll } from './kill-all.ts';
 import { natsLeader } from './nats-leader.ts';
 import { natsRolling, natsTwoDown, natsTwoStopped } from './nats-majority.ts';
+import { nodes } from './node.ts';
 import { partitions } from './partition.ts';
 import { postgresDown } from './postgres.ts';
 import { scaleDownAndUp } from './scale.ts';
@@ -28,7 +33,13 @@ export const FAULTS: readonly Fault[] = [
   ...partitions,
   slowFinalDot,
   noFinalReply,
+  leaseEndsAtFinalDot,
+  egressMoves,
   scaleDownAndUp,
   drainWithoutOperator,
   ...deletions,
+  ...nodes,
+  ...disks,
+  ...clocks,
+  ...failpoints,
 ];

@@ -7,6 +7,7 @@ const killAllOf = (name: string, what: string, roles: readonly Role[]): Fault =>
   what,
   parts: roles.length > 1 ? [...roles, 'control', 'pool'] : roles,
   mayRepeat: roles.includes('delivery'),
+  senderDies: roles.includes('delivery'),
   async inject(scene, random) {
     const victims = scene.processes(...roles);
     for (const victim of victims) scene.kill(victim);

@@ -7,6 +7,7 @@ const killOf = (role: Role): Fault => ({
   what: `kill -9 of one ${role} container`,
   parts: [role],
   mayRepeat: role === 'delivery' || role === 'egress',
+  senderDies: role === 'delivery',
   async inject(scene, random) {
     const victim = scene.anyOf(role, random);
     scene.kill(victim);

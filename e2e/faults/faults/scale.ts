@@ -6,6 +6,7 @@ export const scaleDownAndUp: Fault = {
   what: 'the pool scaled to 1, and back to 3 after 5 to 60 s, drained or not',
   parts: ['pool'],
   mayRepeat: false,
+  senderDies: true,
   async inject(scene, random) {
     await scene.scale('sendingpool/demo', 1);
     const undo = async () => void (await scene.scale('sendingpool/demo', 3));

@@ -6,6 +6,7 @@ export const stopOwnerAndScale: Fault = {
   what: 'SIGSTOP of the last delivery pod, scale 3 → 2 at once, SIGCONT later, back to 3',
   parts: ['delivery', 'pool', 'operator'],
   mayRepeat: true,
+  senderDies: true,
   async inject(scene, random) {
     const owners = scene.processes('delivery').sort((a, b) => (a.pod < b.pod ? 1 : -1));
     const resume = scene.stop(owners.slice(0, 1));

@@ -17,6 +17,7 @@ const stopOf = ([role, least, most]: (typeof SECONDS)[number]): Fault => ({
   what: `SIGSTOP of one ${role} for ${least} to ${most} s, then SIGCONT`,
   parts: [role],
   mayRepeat: role === 'delivery' || role === 'egress',
+  senderDies: role === 'delivery',
   async inject(scene, random) {
     const victim = scene.anyOf(role, random);
     const undo = scene.stop([victim]);
