@@ -174,6 +174,8 @@ export interface AddressLease {
   readonly stays?: true;
   /** It is about to be given up: no connections are granted, the open ones end. */
   readonly leaving?: true;
+  /** UID of a pod on the holder's node that waits to follow it. */
+  readonly heir?: string;
   /** It is held, and taken out for a while: it cannot bind or connect, as this says. */
   readonly unfit?: string;
   /** How many connections its holder has established: what others compare themselves with. */

@@ -43,7 +43,8 @@ export interface Seen {
 
 export type Step =
   | { readonly step: 'take'; readonly epoch: number }
-  | { readonly step: 'wait'; readonly forMs: number; readonly why: string };
+  /** `claim`: it says in the lease that it waits. */
+  | { readonly step: 'wait'; readonly forMs: number; readonly why: string; readonly claim?: true };
 
 export function decideTake(seen: Seen, claimant: Claimant, nowMs: number, times: LeaseTimes): Step {
   const { record } = seen;
@@ -57,8 +58,9 @@ export function decideTake(seen: Seen, claimant: Claimant, nowMs: number, times:
   if (left <= 0) return next;
   // A pod beside the holder is most likely to follow it, and then nobody else has the address.
   const isBeside = record?.holder.node === claimant.node && claimant.rank === 0;
-  const pollMs = isBeside ? times.pollMs / 5 : times.pollMs;
-  return { step: 'wait', forMs: Math.min(left, pollMs), why: whyWait(record, claimant) };
+  const forMs = Math.min(left, isBeside ? times.pollMs / 5 : times.pollMs);
+  const claims = isBeside && !record.released && record.heir !== claimant.uid;
+  return { step: 'wait', forMs, why: whyWait(record, claimant), ...(claims && { claim: true }) };
 }
 
 function whyWait(record: AddressLease | null, { rank }: Claimant): string {
@@ -75,9 +77,10 @@ export interface Said {
 
 /** The next record of a holder. `lingering`: those before it that it still knows of. */
 export function renewal(record: AddressLease, said: Said, lingering: readonly Lingering[]): AddressLease {
-  const { version, address, ipPool, holder, epoch, renewals } = record;
+  const { version, address, ipPool, holder, epoch, renewals, heir } = record;
   return {
     ...{ version, address, ipPool, holder, epoch, renewals: renewals + 1, connected: said.connected },
+    ...(heir !== undefined && { heir }),
     ...(said.leaving && { leaving: true }),
     ...(said.unfit !== null && { unfit: said.unfit }),
     ...(lingering.length > 0 && { lingering }),

@@ -76,7 +76,7 @@ export interface Machine {
   readonly raised: (number | 'lowered')[];
 }
 
-export function machine(uid: string, kv: Kv, clock: Clock, movable = true): Machine {
+export function machine(uid: string, kv: Kv, clock: Clock, movable = true, node = `node-${uid}`): Machine {
   const own = {
     ...{ nats: true, answers: true, has: true, rank: 0, open: {}, failure: null as string | null },
     changes: [] as (number | null)[],
@@ -87,7 +87,7 @@ export function machine(uid: string, kv: Kv, clock: Clock, movable = true): Mach
     address: '198.51.100.10',
     ipPool: 'mail/ips',
     movable,
-    holder: holder(uid),
+    holder: { ...holder(uid), node },
     store: kv.store(
       () => own.nats,
       () => own.answers,

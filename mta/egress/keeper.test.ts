@@ -50,7 +50,8 @@ describe('when an address may be taken', () => {
 
   test('a pod beside the holder looks more often', () => {
     const waits = (node: string) => decideTake(seen(record('b', 4)), claimant(0, node), 0, LEASE_TIMES);
-    expect([waits('node-a'), waits('node-b')]).toMatchObject([{ forMs: 1000 }, { forMs: 200 }]);
+    expect([waits('node-a'), waits('node-b')]).toMatchObject([{ forMs: 1000 }, { forMs: 200, claim: true }]);
+    expect(waits('node-a')).not.toHaveProperty('claim');
   });
 
   test('up on the same node: at once', () => {
@@ -217,6 +218,25 @@ describe('a hand-over', () => {
     expect(kv.record).not.toHaveProperty('lingering');
     expect(ended()).toBe(true);
     expect(b.changes).toEqual([2]);
+  });
+
+  test('of an address that is up needs a pod of the node that waits; it says so before it is ready, and no renewal forgets it', async () => {
+    const { time, kv, a } = two();
+    await time.pass(50);
+    expect(await a.keeper.canHandOver()).toBe(false);
+    const beside = machine('c', kv, time, true, 'node-a');
+    beside.keeper.start();
+    await time.pass(50);
+    expect(beside.keeper.isWell).toBe(true);
+    expect(kv.record?.heir).toBe('c');
+    expect(await a.keeper.canHandOver()).toBe(true);
+    await time.pass(20_000);
+    expect(kv.record).toMatchObject({ holder: { uid: 'a' }, heir: 'c' });
+    expect(kv.record?.renewals).toBeGreaterThan(5);
+    await a.keeper.handOver(new AbortController().signal);
+    await time.pass(250);
+    expect(beside.keeper.epoch).toBe(2);
+    expect(kv.record).not.toHaveProperty('heir');
   });
 
   test('of an address that is up leaves it up, and only a pod of that node may follow before the lease has run out', async () => {

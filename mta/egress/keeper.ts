@@ -167,6 +167,16 @@ export class Keeper {
     } else if (movable) this.options.onChange(this, 'closed');
   }
 
+  /**
+   * Whether its connections can go on after it has been given up: not those of an address that goes down with them, because nobody of
+   * this node waits to follow. Asked of NATS, for the successor may only just have come.
+   */
+  async canHandOver(): Promise<boolean> {
+    if (!this.options.broughtUp || !this.#held) return true;
+    const read = await this.options.store.read().catch(() => null);
+    return read?.record?.heir !== undefined;
+  }
+
   /** For the end of a hand-over, when no connection is left: a process of this node may follow, whatever NATS has heard. */
   end(): Promise<void> {
     return this.options.lock.release();
@@ -234,6 +244,7 @@ export class Keeper {
     const seen = await this.#look();
     if (!seen || clock.now() < this.#notBeforeMs) return times.pollMs;
     const step = decideTake(seen, { ...holder, rank: rank() }, clock.now(), times);
+    if (step.step === 'wait' && step.claim) await this.#claim(seen);
     this.#isWell = step.step === 'wait';
     if (step.step === 'wait') {
       this.#why = step.why;
@@ -250,6 +261,12 @@ export class Keeper {
     const forMs = await this.#write({ ...record, ...(lingering && { lingering }) }, seen.revision);
     if (!this.#held) await lock.release();
     return forMs;
+  }
+
+  /** Before it is ready: its predecessor is asked to end then, and must know whether to leave the address up. */
+  async #claim({ record, revision }: Seen): Promise<void> {
+    const { store, holder } = this.options;
+    if (record) await store.write({ ...record, heir: holder.uid }, revision).catch(() => {}); // at the next look
   }
 
   async #look(): Promise<Seen | null> {

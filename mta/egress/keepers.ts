@@ -47,16 +47,19 @@ export class Keepers {
 
   /** Stops granting on the address, lets its connections end, then states that it is free: nobody has it until then. */
   giveUp(address: string): Promise<void> {
-    return this.#end(address, async (keeper) => {
-      keeper.leave();
-      await this.#endings.vacate(address);
-      await keeper.release(this.#endings.over);
-    });
+    return this.#end(address, (keeper) => this.#leave(address, keeper));
   }
 
-  /** Stops granting and states at once that it is free; its connections go on. Resolves when they have ended. */
+  async #leave(address: string, keeper: Keeper): Promise<void> {
+    keeper.leave();
+    await this.#endings.vacate(address);
+    await keeper.release(this.#endings.over);
+  }
+
+  /** Stops granting and, where it can be, states at once that it is free; its connections go on. Resolves when they have ended. */
   handOver(address: string): Promise<void> {
     return this.#end(address, async (keeper) => {
+      if (!(await keeper.canHandOver())) return this.#leave(address, keeper);
       await keeper.handOver(this.#endings.over);
       await this.#endings.vacate(address);
       await keeper.end();
