@@ -13,6 +13,7 @@ export {
   queuePolicySpec,
   queuePolicyStatus,
 } from './queuepolicy.ts';
+export { type Canary, type RolloutStatus, rolloutStatus } from './rollout.ts';
 export {
   type SendingDomainSpec,
   type SendingDomainStatus,

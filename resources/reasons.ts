@@ -23,6 +23,9 @@ export const REASONS = {
   WaitingForPods: 'Pods are not ready yet.',
   WaitingForNats: 'Streams, consumers or buckets are not made yet.',
   RollingOut: 'A new pod template reaches the pods, one at a time.',
+  CanaryPassed: 'The pods that tried a new template did well; the others follow.',
+  RolledBack:
+    'The pods that tried a new template did worse; the last good one is applied until the spec changes.',
   ScalingUp: 'Pods are added.',
   // references and specs
   InvalidSpec: 'The spec breaks a rule; the last good one stays in force.',

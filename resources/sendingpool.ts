@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { autoscalingRules, autoscalingSpec, autoscalingStatus } from './autoscaling.ts';
 import { commonStatus, name, storageQuantity, stringMap } from './fields.ts';
 import { quantityBytes } from './quantity.ts';
+import { rolloutSpec, rolloutStatus } from './rollout.ts';
 import { each, type Rule, unique } from './rule.ts';
 
 const shape = z.object({
@@ -42,6 +43,7 @@ const shape = z.object({
       mode: z.enum(['Transfer', 'Wait']).default('Transfer').describe('How a leaving pod empties its spool.'),
     })
     .prefault({}),
+  rollout: rolloutSpec,
   deletionPolicy: z
     .enum(['Drain', 'Retain'])
     .default('Drain')
@@ -193,6 +195,7 @@ export const sendingPoolStatus = z.object({
   autoscaling: autoscalingStatus
     .optional()
     .describe('With spec.autoscaling: what was decided, why, and from what.'),
+  rollout: rolloutStatus.optional().describe('With a canary: how the template that is tried does.'),
   deletion: z
     .object({
       step: z.string(),

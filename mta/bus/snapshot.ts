@@ -129,6 +129,14 @@ export interface Statement {
   readonly eventsUnsent: number;
   /** What autoscaling goes by. A pod of an older release leaves it out: unknown, not zero. */
   readonly work?: PodWork | undefined;
+  /** What attempts came to since this process began, in recipients. Absent: an older release. */
+  readonly results?: PodResults | undefined;
+}
+
+export interface PodResults {
+  readonly delivered: number;
+  readonly deferred: number;
+  readonly bounced: number;
 }
 
 /** How much a delivery pod has to do. `null`: it is not known (nothing may be sent at all, or it is still being counted). */

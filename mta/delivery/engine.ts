@@ -91,6 +91,7 @@ export class Engine {
   readonly #handover: Handover;
   readonly #workload: Workload;
   readonly #sharing: Sharing;
+  readonly #tally: Tally;
   readonly #timers: NodeJS.Timeout[] = [];
   #duties: Duties;
   #stopped = false;
@@ -109,6 +110,7 @@ export class Engine {
     this.budget = new Budget(MOST_PARCELS, () => this.hand.bytes >= MOST_BYTES || !this.#mayPull());
     this.metrics = new DeliveryMetrics(parts.pool, parts.registry);
     const tally = new Tally(parts.pool, this.metrics, clock);
+    this.#tally = tally;
     this.#acknowledger = new Acknowledger(this.hand, spool, parts.memory, clock, log, () =>
       this.budget.release(1),
     );
@@ -259,6 +261,7 @@ export class Engine {
       handedOver: this.#handover.handedOver,
       eventsUnsent: 0,
       work: this.#workload.work(entries),
+      results: this.#tally.results,
     };
   }
 

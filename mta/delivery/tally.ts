@@ -1,5 +1,6 @@
 // Counts what attempts and fates come to.
 
+import type { PodResults } from '../bus/snapshot.ts';
 import type { DeliveryMetrics } from './metrics.ts';
 import type { AttemptResult, Clock, Task, Verdict } from './ports.ts';
 import type { Header, Settled } from './settle.ts';
@@ -19,11 +20,17 @@ export class Tally {
   readonly #pool: string;
   readonly #metrics: DeliveryMetrics;
   readonly #clock: Clock;
+  readonly #results = { delivered: 0, deferred: 0, bounced: 0 };
 
   constructor(pool: string, metrics: DeliveryMetrics, clock: Clock) {
     this.#pool = pool;
     this.#metrics = metrics;
     this.#clock = clock;
+  }
+
+  /** What attempts came to since the process began; one that ends the patience is one more deferral. */
+  get results(): PodResults {
+    return { ...this.#results };
   }
 
   /** An attempt has given its verdicts. */
@@ -38,6 +45,8 @@ export class Tally {
   /** The fate of a recipient is durable. */
   ended = (header: Header, { fate, provider, source }: Settled): void => {
     if (fate.kind === 'waits' && !fate.counted) return;
+    if (fate.kind === 'waits' || fate.kind === 'expired') this.#results.deferred++;
+    else if (fate.kind !== 'suppressed') this.#results[fate.kind]++;
     const labels = { pool: this.#pool, provider: provider ?? '', address: source ?? '' };
     this.#metrics.recipients.inc({ ...labels, result: fate.kind === 'waits' ? 'deferred' : fate.kind });
     if (fate.kind !== 'delivered') return;

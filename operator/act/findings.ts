@@ -3,6 +3,7 @@
 import type { AddressLease, Assignment } from '../../mta/bus/snapshot.ts';
 import type { LedgerRecord } from '../../mta/policy/warmup/record.ts';
 import type { Scaling } from '../decide/autoscale.ts';
+import type { Trial } from '../decide/canary.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
 import type { Placement } from '../decide/place.ts';
@@ -63,6 +64,8 @@ export interface Findings {
   readonly pools: Map<Key, PoolFindings>;
   readonly ipPools: Map<Key, IPPoolFindings>;
   readonly domains: Map<Key, DomainFindings>;
+  /** What is tried of new templates, by the pool's UID (decide/canary.ts). */
+  readonly trials: Map<string, Trial>;
   /** Spools that were lost and given up: a cached status of before may still name them. */
   readonly acknowledged: Set<string>;
 }
@@ -71,5 +74,6 @@ export const noFindings = (): Findings => ({
   pools: new Map(),
   ipPools: new Map(),
   domains: new Map(),
+  trials: new Map(),
   acknowledged: new Set(),
 });

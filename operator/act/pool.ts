@@ -2,16 +2,15 @@
 // reported here.
 import type { NewCondition } from '../../resources/conditions.ts';
 import type { SendingPoolStatus } from '../../resources/kinds.ts';
-import { nextPartition } from '../decide/rollout.ts';
+import type { Trial } from '../decide/canary.ts';
 import { buildDeliveryPdb } from '../desired/delivery-pdb.ts';
 import { buildDeliveryService } from '../desired/delivery-service.ts';
-import { buildDeliveryStatefulSet } from '../desired/delivery-statefulset.ts';
 import { deliveryName } from '../desired/names.ts';
 import { setStranded } from '../metrics.ts';
 import { drainModeOf } from '../observe/drain-mode.ts';
 import { identified, metaOf, parseSendingPool, readFleet } from '../observe/fleet.ts';
 import { cachedWorld, isPodOf } from '../observe/pool-world.ts';
-import { type Problem, poolProblem } from '../observe/problems.ts';
+import { poolProblem } from '../observe/problems.ts';
 import type { SendingPool } from '../observe/resources.ts';
 import { isSpoolOf, unschedulable } from '../observe/views.ts';
 import type { PoolWorld } from '../observe/world.ts';
@@ -24,11 +23,12 @@ import type { Deps } from './deps.ts';
 import { holdByFinalizer, releaseFinalizer } from './finalizer.ts';
 import { findingsOf } from './findings.ts';
 import { writeStatus } from './report.ts';
+import { applyStatefulSet, knownTrial } from './rollout.ts';
 import { scaleStatefulSet } from './scale.ts';
 import { inForce } from './scaling.ts';
 import { forgetScaling, measureScaling } from './scaling-metrics.ts';
 import { tendStranded } from './stranded.ts';
-import { claimSizes, growVolumes, templateSize } from './volumes.ts';
+import { claimSizes, growVolumes } from './volumes.ts';
 
 const STALE_MS = 20_000;
 
@@ -46,17 +46,20 @@ export async function reconcilePool(deps: Deps, key: Key): Promise<Result> {
     parsed.kind === 'Valid' ? poolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem;
   const world = worldOf(deps, object, pool);
   let refused: string | null = null;
+  let trial: Trial | null = null;
   if (object.metadata.deletionTimestamp) {
     if (await finishDeletion(deps, object, pool, world)) return undefined;
   } else if (pool) {
     await holdByFinalizer(deps, 'SendingPool', object);
-    await applyObjects(deps, pool, world);
+    trial = await applyObjects(deps, object, pool, world);
     refused = await growVolumes(deps, pool);
   }
   wakeFleet(deps, object);
   const stranded = await tendStranded(deps, object, world);
   const sized = pool && volumesSized(pool.spec.storage.size, claimSizes(deps, pool), refused);
-  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, problem, sized, stranded));
+  // What an invalid spec does not ask for is not forgotten meanwhile.
+  const seen = { problem, ...stranded, trial: pool ? trial : knownTrial(deps, object) };
+  await writeStatus(deps, 'SendingPool', object, statusOf(deps, object, world, seen, sized));
   measureScaling(key, world.desiredReplicas, findingsOf(deps.findings, object)?.scaling ?? null);
   // After the status: what autoscaling has decided must outlive this operator before it is acted on.
   if (pool && !object.metadata.deletionTimestamp) await scaleUp(deps, world);
@@ -85,19 +88,22 @@ function worldOf(deps: Deps, object: AnyObject, pool: SendingPool | null): PoolW
   return { ...world, ...(pool && drainModeOf(pool)), desiredReplicas, assignment, readings };
 }
 
-async function applyObjects(deps: Deps, pool: SendingPool, world: PoolWorld): Promise<void> {
-  const { applier, installation } = deps;
+async function applyObjects(
+  deps: Deps,
+  object: AnyObject,
+  pool: SendingPool,
+  world: PoolWorld,
+): Promise<Trial | null> {
+  const { applier } = deps;
   const { namespace, name } = pool.metadata;
   const ref = { namespace, name: deliveryName(name) };
   await applier.apply(TYPES.services, buildDeliveryService(pool));
-  const pdb = buildDeliveryPdb(pool);
+  const pdb = buildDeliveryPdb(pool, world.desiredReplicas);
   if (pdb) await applier.apply(TYPES.podDisruptionBudgets, pdb);
   else await applier.remove(TYPES.podDisruptionBudgets, ref);
   const set = world.statefulSet;
-  if (set?.deleting || (!set && world.desiredReplicas === 0)) return;
-  const size = templateSize(deps.caches.statefulSets.get(keyOf(ref)));
-  const built = buildDeliveryStatefulSet(pool, installation, nextPartition(world), size ?? undefined);
-  await applier.apply(TYPES.statefulSets, built, set !== null);
+  if (set?.deleting || (!set && world.desiredReplicas === 0)) return null;
+  return applyStatefulSet(deps, object, pool, world);
 }
 
 /** Adding pods needs no proof; only going down does. Written over the version that was seen. */
@@ -141,9 +147,8 @@ function statusOf(
   deps: Deps,
   object: AnyObject,
   world: PoolWorld,
-  problem: Problem | null,
+  seen: Pick<PoolReport, 'problem' | 'stranded' | 'giveUpRefusals' | 'trial'>,
   sized: NewCondition | null,
-  stranded: Pick<PoolReport, 'stranded' | 'giveUpRefusals'>,
 ): SendingPoolStatus {
   const { name } = object.metadata;
   const claims = deps.caches.claims.list().filter((claim) => isSpoolOf(claim, name, deliveryName(name)));
@@ -155,11 +160,10 @@ function statusOf(
     metadata: metaOf(object),
     before: (object.status ?? {}) as Partial<SendingPoolStatus>,
     world,
-    problem,
+    ...seen,
     findings: findingsOf(deps.findings, object),
     autoscales: autoscales(object),
     unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
     storage: [durableStorage(provisioners), ...(sized ? [sized] : [])],
-    ...stranded,
   });
 }

@@ -4,9 +4,9 @@ import { deliveryName, deliverySelector, ownerReference } from './names.ts';
 import type { Manifest } from './settings.ts';
 
 /** None for a single pod: it would block every node drain for ever, and eviction keeps the spool (rule 8). */
-export function buildDeliveryPdb(pool: SendingPool): Manifest | null {
+export function buildDeliveryPdb(pool: SendingPool, replicas: number): Manifest | null {
   const { name, namespace } = pool.metadata;
-  if (pool.spec.replicas < 2) return null;
+  if (replicas < 2) return null;
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',

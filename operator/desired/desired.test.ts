@@ -19,7 +19,7 @@ test('templates stand as they are in the golden files', () => {
   expect(statefulSet).toMatchSnapshot();
   expect(deployment).toMatchSnapshot();
   expect(buildDeliveryService(samplePool())).toMatchSnapshot();
-  expect(buildDeliveryPdb(samplePool())).toMatchSnapshot();
+  expect(buildDeliveryPdb(samplePool(), 3)).toMatchSnapshot();
 });
 
 test("the operator's version is not in the templates: an upgrade of the operator restarts no pod", async () => {
@@ -77,7 +77,7 @@ test('pod template bits of the pool are added and cannot take our labels away', 
 });
 
 test('no disruption budget for a single pod', () => {
-  expect(buildDeliveryPdb(samplePool({ replicas: 1 }))).toBeNull();
+  expect(buildDeliveryPdb(samplePool(), 1)).toBeNull();
 });
 
 test('DNS servers are named only when they are set', () => {

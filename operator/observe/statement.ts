@@ -37,6 +37,7 @@ const statementSchema = z.object({
   }),
   handedOver: count,
   eventsUnsent: count,
+  results: z.object({ delivered: count, deferred: count, bounced: count }).optional(),
   work: z
     .object({
       ready: count.nullable(),

@@ -3,6 +3,7 @@ import type { NewCondition } from '../../resources/conditions.ts';
 import type { SendingPoolStatus, Stranded } from '../../resources/kinds.ts';
 import type { PoolFindings } from '../act/findings.ts';
 import { unknownHolder } from '../decide/assign.ts';
+import type { Trial } from '../decide/canary.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
 import { rolloutRuns } from '../decide/rollout.ts';
@@ -29,6 +30,8 @@ export interface PoolReport {
   readonly unschedulable: string | null;
   /** The number of pods is decided by the operator. */
   readonly autoscales: boolean;
+  /** What is tried of a new template. */
+  readonly trial: Trial | null;
   /** Conditions of its volumes. */
   readonly storage: readonly NewCondition[];
   /** What no pod can work (decide/stranded.ts), without what was given up. */
@@ -64,6 +67,7 @@ export function poolStatus(report: PoolReport): SendingPoolStatus {
     backlog: spooled + (findings?.streams?.parcels ?? 0),
     ...(drain && { drain }),
     ...(autoscaling && { autoscaling }),
+    ...(report.trial && { rollout: rolloutOf(report.trial) }),
     ...(deletion && { deletion }),
     stranded: [...report.stranded],
   };
@@ -78,7 +82,8 @@ function healthOf(report: PoolReport): Health {
     strandedHealth(report),
     natsHealth(findings),
     unschedulableHealth(report.unschedulable),
-    podsHealth(world),
+    rolledBack(report),
+    podsHealth(report),
     unownedHealth(findings, world),
   );
 }
@@ -119,7 +124,15 @@ function natsHealth(findings: PoolFindings | null): Health | null {
 const unschedulableHealth = (why: string | null): Health | null =>
   why ? reconciling('PodUnschedulable', why) : null;
 
-function podsHealth({ statefulSet: set, desiredReplicas, pods, assignment }: PoolWorld): Health | null {
+function rolloutOf({ trial, state, message, since }: Trial): SendingPoolStatus['rollout'] {
+  return { trial, state, message, ...(since !== null && { since: new Date(since).toISOString() }) };
+}
+
+const rolledBack = ({ trial }: PoolReport): Health | null =>
+  trial?.state === 'RolledBack' ? stalled({ reason: 'RolledBack', message: trial.message }) : null;
+
+function podsHealth({ world, trial }: PoolReport): Health | null {
+  const { statefulSet: set, desiredReplicas, pods, assignment } = world;
   if (!set)
     return desiredReplicas === 0 ? null : reconciling('WaitingForPods', 'the StatefulSet is being made');
   const ready = pods.filter((pod) => pod.ready && !pod.deleting).length;
@@ -133,7 +146,12 @@ function podsHealth({ statefulSet: set, desiredReplicas, pods, assignment }: Poo
   }
   if (set.replicas < desiredReplicas) return reconciling('ScalingUp', count);
   if (rolloutRuns(set))
-    return reconciling('RollingOut', `a new template reaches the pods one at a time; ${count}`);
+    return reconciling(
+      'RollingOut',
+      trial?.state === 'Canary'
+        ? `a new template is tried: ${trial.message}; ${count}`
+        : `a new template reaches the pods one at a time; ${count}`,
+    );
   if (pods.some((pod) => pod.ordinal >= set.replicas))
     return reconciling('Draining', 'a pod that left is ending');
   return ready < desiredReplicas ? reconciling('WaitingForPods', count) : null;

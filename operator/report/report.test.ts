@@ -75,6 +75,7 @@ function report(desired = 2, over: Partial<PoolWorld> = {}, found: Partial<PoolF
     autoscales: false,
     stranded: strandedSpools(world, {}),
     giveUpRefusals: [],
+    trial: null,
   };
 }
 
