@@ -3,6 +3,7 @@
 import type { NewCondition } from '../../resources/conditions.ts';
 import type { SendingPoolStatus } from '../../resources/kinds.ts';
 import type { Trial } from '../decide/canary.ts';
+import { unplaced } from '../decide/stranded.ts';
 import { buildDeliveryPdb } from '../desired/delivery-pdb.ts';
 import { buildDeliveryService } from '../desired/delivery-service.ts';
 import { deliveryName } from '../desired/names.ts';
@@ -98,7 +99,7 @@ async function applyObjects(
   const { namespace, name } = pool.metadata;
   const ref = { namespace, name: deliveryName(name) };
   await applier.apply(TYPES.services, buildDeliveryService(pool));
-  const pdb = buildDeliveryPdb(pool, world.desiredReplicas);
+  const pdb = buildDeliveryPdb(pool, world.desiredReplicas, unplaced(world).length);
   if (pdb) await applier.apply(TYPES.podDisruptionBudgets, pdb);
   else await applier.remove(TYPES.podDisruptionBudgets, ref);
   const set = world.statefulSet;

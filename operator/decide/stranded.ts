@@ -14,6 +14,13 @@ export interface SpoolMemory {
 /** A node may take a while to be added; a pod that waits for less is on its way. */
 export const PENDING_PATIENCE_MS = 60_000;
 
+const isUnplaced = ({ unschedulable }: PodView, now: number): boolean =>
+  unschedulable !== null && now - unschedulable.since >= PENDING_PATIENCE_MS;
+
+/** Pods that no node takes and that will not be back soon. */
+export const unplaced = ({ pods, now }: Pick<PoolWorld, 'pods' | 'now'>): PodView[] =>
+  pods.filter((pod) => isUnplaced(pod, now));
+
 type Cause = Pick<Stranded, 'why' | 'message'> & { readonly since: number };
 
 /** All stranded mail, by volume. Pure; the clock is `world.now`. */
@@ -45,7 +52,7 @@ function causeOf(world: PoolWorld, volume: VolumeView, pod: PodView | null): Cau
     return { why: 'NoPod', message, since: now };
   }
   const waiting = pod.unschedulable;
-  if (waiting && now - waiting.since >= PENDING_PATIENCE_MS)
+  if (waiting && isUnplaced(pod, now))
     return {
       why: 'PodUnschedulable',
       message: `no node takes ${pod.name}: ${waiting.message}`,

@@ -76,6 +76,10 @@ test('pod template bits of the pool are added and cannot take our labels away', 
   });
 });
 
+test('pods that no node takes are not counted as the one that may be away', () => {
+  expect(spec(buildDeliveryPdb(samplePool(), 4, 2) ?? {}).maxUnavailable).toBe(3);
+});
+
 test('no disruption budget for a single pod', () => {
   expect(buildDeliveryPdb(samplePool(), 1)).toBeNull();
 });
