@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { currentCluster } from './status/collect.ts';
 import { renderPool } from './status/render.ts';
-import { poolReport } from './status/report.ts';
+import { poolReport, warmupRows } from './status/report.ts';
 
 interface Options {
   readonly namespace: string;
@@ -17,7 +17,7 @@ export function registerStatusCommand(program: Command): void {
     .command('status')
     .summary('what the fleet is doing')
     .description(
-      'Shows each SendingPool: its pods and queues, mail per second by provider and by source address, and a drain under way.',
+      'Shows each SendingPool: its pods and queues, mail per second by provider and by source address, the warm-up of its addresses, and a drain under way.',
     )
     .argument('[pool]', 'only this SendingPool')
     .option('-n, --namespace <namespace>', 'namespace of the pools', 'postfleet')
@@ -42,7 +42,11 @@ async function showStatus(pool: string | undefined, options: Options): Promise<v
     );
     if (!pools.length)
       throw expected(`no SendingPool ${pool ? `"${pool}" ` : ''}in namespace ${options.namespace}`);
-    const reports = pools.map((one) => poolReport(one, before, after, elapsed));
+    const ipPools = await cluster.ipPools(options.namespace);
+    const reports = pools.map((one) => ({
+      ...poolReport(one, before, after, elapsed),
+      warmup: warmupRows(one, ipPools),
+    }));
     console.log(
       options.output === 'json' ? JSON.stringify(reports, null, 2) : reports.map(renderPool).join('\n\n'),
     );

@@ -4,10 +4,11 @@ import { open } from '../../operator/runtime/http.ts';
 import { KubeApi } from '../../operator/runtime/transport.ts';
 import { GROUP, VERSION } from '../../resources/kinds.ts';
 import type { Scrape } from './rates.ts';
-import type { PoolResource } from './report.ts';
+import type { IPPoolResource, PoolResource } from './report.ts';
 import { parseSamples } from './samples.ts';
 
 const SENDING_POOLS = { group: GROUP, version: VERSION, plural: 'sendingpools', namespaced: true };
+const IP_POOLS = { group: GROUP, version: VERSION, plural: 'ippools', namespaced: true };
 const PODS = { group: '', version: 'v1', plural: 'pods', namespaced: true };
 /** Roles whose counters are summed: who accepts, and who delivers. */
 const SELECTOR = 'app.kubernetes.io/name=postfleet,app.kubernetes.io/component in (ingress,delivery)';
@@ -15,6 +16,7 @@ const METRICS_PORT = 9090;
 
 export interface Cluster {
   pools(namespace: string): Promise<readonly PoolResource[]>;
+  ipPools(namespace: string): Promise<readonly IPPoolResource[]>;
   /** One scrape of all ready mail pods; a pod that does not answer is left out. */
   scrape(namespace: string): Promise<Scrape>;
   close(): Promise<void>;
@@ -37,6 +39,8 @@ export function currentCluster(): Cluster {
   return {
     pools: async (namespace) =>
       (await api.list(SENDING_POOLS, { namespace })).items as unknown as PoolResource[],
+    ipPools: async (namespace) =>
+      (await api.list(IP_POOLS, { namespace })).items as unknown as IPPoolResource[],
     async scrape(namespace) {
       const { items } = await api.list(PODS, { namespace, labelSelector: SELECTOR });
       const entries = await Promise.all(

@@ -1,6 +1,6 @@
 // The report as text for a terminal.
 import Table from 'cli-table3';
-import type { Flow, PoolReport } from './report.ts';
+import type { Flow, PoolReport, WarmupRow } from './report.ts';
 
 const PLAIN = {
   chars: Object.fromEntries(
@@ -51,8 +51,14 @@ const flowTable = (head: string, flows: readonly Flow[]) =>
     flows.map((flow) => [flow.name, rate(flow.delivered), rate(flow.deferred), rate(flow.bounced)]),
   );
 
+const warmupTable = (rows: readonly WarmupRow[]) =>
+  plainTable(
+    ['WARM-UP', 'PROVIDER', 'DAY', 'USED', 'ALLOWANCE', 'STATE'],
+    rows.map((row) => [row.address, row.provider, row.day, row.used, row.allowance ?? '-', row.state]),
+  );
+
 /** One pool: what it is doing, its pods, and its mail by provider and by source address. */
-export function renderPool(report: PoolReport): string {
+export function renderPool(report: PoolReport & { readonly warmup?: readonly WarmupRow[] }): string {
   const { total } = report;
   const parts = [
     `${report.name}   ${report.ready} pods ready   backlog ${report.backlog}   ${report.state}`,
@@ -72,5 +78,6 @@ export function renderPool(report: PoolReport): string {
   const moving = report.byProvider.filter((flow) => flow.delivered + flow.deferred + flow.bounced > 0);
   if (moving.length) parts.push('', flowTable('PROVIDER', moving));
   if (report.byAddress.length) parts.push('', flowTable('ADDRESS', report.byAddress));
+  if (report.warmup?.length) parts.push('', warmupTable(report.warmup));
   return parts.join('\n');
 }

@@ -1,11 +1,27 @@
 // What `postfleet status` prints, as data: from the resources' status and two scrapes. Pure.
-import type { SendingPoolStatus } from '../../resources/kinds.ts';
+import type { IPPoolStatus, SendingPoolStatus } from '../../resources/kinds.ts';
 import { ratesBy, type Scrape } from './rates.ts';
 
 export interface PoolResource {
   readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly spec: { readonly replicas: number };
+  readonly spec: { readonly replicas: number; readonly ipPoolRef: { readonly name: string } };
   readonly status?: Partial<SendingPoolStatus>;
+}
+
+export interface IPPoolResource {
+  readonly metadata: { readonly name: string };
+  readonly status?: Partial<IPPoolStatus>;
+}
+
+/** One address at one provider. */
+export interface WarmupRow {
+  readonly address: string;
+  readonly provider: string;
+  readonly day: number;
+  readonly used: number;
+  /** Null: no limit any more. */
+  readonly allowance: number | null;
+  readonly state: string;
 }
 
 export interface Flow {
@@ -26,6 +42,19 @@ export interface PoolReport {
   readonly members: SendingPoolStatus['members'];
   readonly byProvider: readonly Flow[];
   readonly byAddress: readonly Flow[];
+}
+
+/** The addresses of the pool's IPPool that are being warmed up, or were stopped. */
+export function warmupRows(pool: PoolResource, ipPools: readonly IPPoolResource[]): WarmupRow[] {
+  const ipPool = ipPools.find(({ metadata }) => metadata.name === pool.spec.ipPoolRef.name);
+  return (ipPool?.status?.addresses ?? []).flatMap(({ address, warmup = [] }) =>
+    warmup
+      .filter((one) => one.allowance !== undefined || one.suspended)
+      .map(({ provider, day, used, allowance = null, suspended, verdict }) => {
+        const state = suspended ? `stopped: ${suspended}` : (verdict ?? 'rises');
+        return { address, provider, day, used, allowance, state };
+      }),
+  );
 }
 
 const RECIPIENTS = 'postfleet_delivery_recipients_total';

@@ -1,4 +1,6 @@
 import { ratesBy } from './rates.ts';
+import { renderPool } from './render.ts';
+import { poolReport, warmupRows } from './report.ts';
 import { parseSamples } from './samples.ts';
 
 const text = (delivered: number, deferred: number) => `# HELP x y
@@ -20,6 +22,34 @@ test('samples are read with their labels, nonsense is left out', () => {
       value: 4,
     },
     { name: 'up', labels: {}, value: 1 },
+  ]);
+});
+
+test('the warm-up of the addresses that are limited or stopped, and of no others', () => {
+  const address = '192.0.2.1';
+  const warmup = [
+    { provider: 'yahoo', day: 3, used: 2, allowance: 400, suspended: '25 % bounced: 550 5.7.1 blocked' },
+    { provider: 'google', day: 3, used: 700, allowance: 800 },
+    { provider: 'small.example', day: 40, used: 1 },
+  ];
+  const ipPools = [
+    {
+      metadata: { name: 'other' },
+      status: { addresses: [{ address: '192.0.2.9', state: 'Held' as const, warmup }] },
+    },
+    { metadata: { name: 'ips' }, status: { addresses: [{ address, state: 'Held' as const, warmup }] } },
+  ];
+  const pool = {
+    metadata: { name: 'p', namespace: 'mail' },
+    spec: { replicas: 1, ipPoolRef: { name: 'ips' } },
+  };
+  const rows = warmupRows(pool, ipPools);
+  expect(rows).toHaveLength(2);
+  const report = { ...poolReport(pool, new Map(), new Map(), 1), warmup: rows };
+  expect(renderPool(report).split('\n').slice(-3)).toEqual([
+    'WARM-UP     PROVIDER   DAY   USED   ALLOWANCE   STATE',
+    '192.0.2.1   yahoo      3     2      400         stopped: 25 % bounced: 550 5.7.1 blocked',
+    '192.0.2.1   google     3     700    800         rises',
   ]);
 });
 

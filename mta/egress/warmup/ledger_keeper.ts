@@ -34,6 +34,8 @@ export interface LedgerKeeperOptions {
   readonly warn: (error: unknown) => void;
 }
 
+/** How soon a reservation that failed is tried again. */
+const FAILED_MS = 2_000;
 /** How old outcomes may become before they are written. */
 const FLUSH_MS = 5_000;
 /** Each conflict is another pod's write, so a few are enough unless something is wrong. */
@@ -49,7 +51,7 @@ export class LedgerKeeper {
   /** Whether the record is as we know it. Not before the first read, nor after a write of unknown fate. */
   #current = false;
   #writing: Promise<void> | null = null;
-  #failure: string | null = null;
+  #failure: { readonly why: string; readonly at: number } | null = null;
   #leaving = false;
   /** Something is to be written at the next tick. */
   #due = false;
@@ -66,9 +68,10 @@ export class LedgerKeeper {
     return this.#ledger;
   }
 
-  /** Why nothing can be reserved now, or null. */
+  /** Why nothing can be reserved now, or null; forgotten after a while, so that it is tried again. */
   get failure(): string | null {
-    return this.#failure;
+    const { now } = this.#options;
+    return this.#failure && Math.abs(now() - this.#failure.at) < FAILED_MS ? this.#failure.why : null;
   }
 
   /** What the plan says from now on binds what is in hand at the next write, which comes with the next tick. */
@@ -127,7 +130,7 @@ export class LedgerKeeper {
           this.#current = false;
           // What was on its way back may have arrived there.
           if (this.#leaving && this.#ledger) this.#ledger = forfeited(this.#ledger);
-          this.#failure = (error as Error).message;
+          this.#failure = { why: (error as Error).message, at: this.#options.now() };
           this.#options.warn(error);
         },
       )

@@ -2,20 +2,28 @@
 import { Gauge } from 'prom-client';
 
 const labelNames = ['address', 'provider'] as const;
-const gauge = (name: string, help: string) =>
-  new Gauge({ name: `postfleet_warmup_${name}`, help, labelNames });
 
 const GAUGES = {
-  allowance: gauge(
-    'allowance',
-    'Recipients that the address may have accepted today; +Inf when it is warmed',
-  ),
-  used: gauge('used', 'Recipients charged to today, as far as they were reported'),
-  day: gauge('day', 'The day of its schedule that the address stands at'),
-  suspended: gauge(
-    'suspended',
-    '1 while nothing more is sent today: too many were deferred, bounced or complained',
-  ),
+  allowance: new Gauge({
+    name: 'postfleet_warmup_allowance',
+    help: 'Recipients that the address may have accepted today; +Inf when it is warmed',
+    labelNames,
+  }),
+  used: new Gauge({
+    name: 'postfleet_warmup_used',
+    help: 'Recipients charged to today, as far as they were reported',
+    labelNames,
+  }),
+  day: new Gauge({
+    name: 'postfleet_warmup_day',
+    help: 'The day of its schedule that the address stands at',
+    labelNames,
+  }),
+  suspended: new Gauge({
+    name: 'postfleet_warmup_suspended',
+    help: '1 while nothing more is sent today: too much was deferred, refused or complained about',
+    labelNames,
+  }),
 };
 export type WarmupView = Readonly<Record<keyof typeof GAUGES, number>>;
 

@@ -167,8 +167,8 @@ function claimed(keeper: LedgerKeeper, one: Claim): WarmupClaim {
     recipients: one.units,
     until: one.until,
     report(outcome) {
-      const { accepted = 0, deferred = 0, bounced = 0 } = outcome;
-      if (!ended) settle(Math.min(left, accepted + deferred + bounced), outcome);
+      const { accepted = 0, deferred = 0, delayed = 0, bounced = 0 } = outcome;
+      if (!ended) settle(Math.min(left, accepted + deferred + delayed + bounced), outcome);
     },
     end(used = left) {
       if (ended) return;
