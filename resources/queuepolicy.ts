@@ -7,11 +7,22 @@ import { each, type Rule, unique } from './rule.ts';
 const connections = () => z.int().min(1).max(10_000);
 const messagesPerConnection = () => z.int().min(1).max(100_000);
 
+const most = (what: string) => z.int().min(1).max(1_000_000_000).optional().describe(what);
+const per = (time: string) =>
+  most(`Accepted recipients per (address, provider) in any ${time} over the whole fleet; absent: no limit.`);
+
 const limits = z.object({
   connections: connections()
     .optional()
     .describe('Open connections per (address, provider) over the whole fleet.'),
   messagesPerConnection: messagesPerConnection().optional(),
+  perSecond: per('second'),
+  perMinute: per('minute'),
+  perHour: per('hour'),
+  perDay: per('24 hours'),
+  connectionAttemptsPerMinute: most(
+    'Connections begun per (address, provider) in any minute, failed ones included; absent: no limit.',
+  ),
 });
 
 const shape = z.object({

@@ -9,6 +9,14 @@ export const CONNECT_HEADERS = {
   domain: 'postfleet-domain',
   /** The shard epochs the caller holds, as `shard:epoch` joined by commas; may be empty. */
   epochs: 'postfleet-epochs',
+  /** Whose mail it is (percent-encoded): accounts take turns. Callers of the release before leave it out. */
+  account: 'postfleet-account',
+  /** How many recipients the caller has for this site now. Who sends it reports outcomes; who leaves it out has used all it was granted. */
+  recipients: 'postfleet-recipients',
+  /** Response 200: names the grant in reports of outcomes (`POST /v1/outcomes`); absent: none are wanted. */
+  grant: 'postfleet-grant',
+  /** Response 200: the epoch under which egress holds the source address. */
+  epoch: 'postfleet-epoch',
   /** Response 200: how many recipients this connection may carry. */
   messages: 'postfleet-messages',
   /** Response 200: for how many seconds the grant lasts. */
@@ -21,6 +29,8 @@ export const CONNECT_HEADERS = {
   peer: 'postfleet-peer',
   /** Response 200 and 429: what warm-up leaves of the day (`WarmupDay`), as `room/allowance;seconds`; absent: it sets no limit. */
   warmup: 'postfleet-warmup',
+  /** Response 429: the same as Retry-After, in milliseconds. */
+  retryMs: 'postfleet-retry-ms',
   /** Response other than 200: a reason of `ConnectRefusal`. */
   reason: 'postfleet-reason',
 } as const;
@@ -53,6 +63,7 @@ export const LONGEST_CONNECTION_MS = GRANT_SECONDS * 1000 + AFTER_GRANT_MS;
 /** Why egress does not connect; the status code in front is the HTTP status that carries it. */
 export const CONNECT_REFUSALS = {
   ConnectionLimit: 429, // with Retry-After in seconds
+  RateLimit: 429, // the same, for messages and connection attempts per time; older callers take it for ConnectionLimit
   WarmupExhausted: 429, // the allowance of the day is used up; Retry-After says when the day ends
   WarmupSuspended: 429, // the day was ended early, because of how the provider took the mail of this address
   WarmupBusy: 429, // what may be under way at once is in open connections
@@ -69,6 +80,30 @@ export const CONNECT_REFUSALS = {
   SourceFailed: 503, // the source address cannot be bound
 } as const;
 export type ConnectRefusal = keyof typeof CONNECT_REFUSALS;
+
+/**
+ * `POST /v1/outcomes` on egress, JSON, by the pod that has the grants: what has become of recipients so far, as totals of each
+ * grant, so that a repeated report changes nothing. An unreported recipient counts as accepted once its connection is gone.
+ */
+export interface OutcomesRequest {
+  readonly reports: readonly OutcomeReport[];
+}
+export interface OutcomeReport {
+  readonly grant: string;
+  /** Taken by the host, or perhaps taken: the connection was lost after the final dot. */
+  readonly accepted: number;
+  readonly deferred: number;
+  readonly bounced: number;
+  /** The last reply that refused a recipient, and its class (mta/policy/replyclass.ts). */
+  readonly refusal?: { readonly reply: string; readonly class: string } | undefined;
+  /** The connection carries nothing more: what is not named above has not been used. */
+  readonly done?: boolean | undefined;
+}
+export const MOST_REPORTS = 500;
+/** Characters of a reply that a report carries. */
+export const REPORTED_REPLY = 300;
+/** For how long after the end of a connection its last report is waited for. */
+export const REPORT_GRACE_MS = 5000;
 
 /** `POST /v1/fence` on egress, JSON, by the new owner of a shard: after 200 no connection of `uid` is open and none will be granted. */
 export interface FenceRequest {

@@ -42,6 +42,11 @@ export const warmupKeys = (address: string): string => `warmup.${keyToken(addres
 /** What a KV key may not have (the colons of IPv6, whatever a host calls itself) becomes a dash. */
 const keyToken = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, '-').replace(/\.(?=\.|$)/g, '.-');
 
+/** KV bucket of what has been used of limits: only egress writes. Forgets after two days, twice the longest window. */
+export const LIMITS_BUCKET = 'limits';
+export const limitsKey = (address: string, provider: string): string =>
+  `limits.${keyToken(address)}.${keyToken(provider)}`;
+
 /** KV bucket of address leases: only egress writes. */
 export const LEASE_BUCKET = 'leases';
 /** IPv6 has colons, which a KV key may not have. */

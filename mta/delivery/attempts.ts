@@ -175,7 +175,8 @@ export class Attempts {
     const avoid = open.find(({ recipient }) => recipient.avoidSource)?.recipient.avoidSource ?? null;
     const inHand = this.#parts.hand.get(task.hopId)?.parcel != null;
     failpoint(inHand ? 'delivery.fast-attempt' : 'delivery.spool-attempt');
-    const result = await sender.send(task, parcel, addresses, { sticky, avoid });
+    const want = addresses.length + this.#parts.scheduler.shareOf(task.site);
+    const result = await sender.send(task, parcel, addresses, { sticky, avoid }, want);
     failpoint(inHand ? 'delivery.fast-replied' : 'delivery.spool-replied');
     this.#note(task, result);
     const { host, provider, source } = result;

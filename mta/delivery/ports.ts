@@ -107,6 +107,8 @@ export interface Sender {
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
     returning: Returning,
+    /** How many recipients wait for the site, these included. */
+    want?: number,
   ): Promise<AttemptResult>;
   /** Ends sessions before their final dot; resolves when those past it have ended or `graceMs` is over. */
   stop(graceMs: number): Promise<void>;

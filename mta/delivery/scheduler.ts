@@ -68,6 +68,12 @@ export class Scheduler {
     return this.#sites.get(site)?.queued ?? 0;
   }
 
+  /** How many of the tasks that wait for the site fall to each of the attempts under way there. */
+  shareOf(site: string): number {
+    const found = this.#sites.get(site);
+    return found ? Math.ceil(found.queued / Math.max(1, found.active)) : 0;
+  }
+
   /** Whether a task for the site could start at once. */
   hasRoom(site: string, now: number): boolean {
     const found = this.#sites.get(site);

@@ -6,6 +6,7 @@ import type { Log } from '../../process/log.ts';
 import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import type { Parcel } from '../message/parcel.ts';
 import { Families } from './families.ts';
+import { Outcomes } from './outcomes.ts';
 import type { AttemptResult, Clock, MxHost, Policy, Returning, Sender, Task, Verdict } from './ports.ts';
 import { meaningOf } from './results.ts';
 import { Rooms } from './rooms.ts';
@@ -32,8 +33,15 @@ const BROKEN_TLS_MS = 3_600_000;
 /** How long a host that could not be reached is tried last. */
 const UNREACHABLE_MS = 300_000;
 /** Waits when egress gives no time of its own, in seconds. */
-const WAIT = { limit: 15, holder: 5, epoch: 3, noAddress: 2, warmup: 60 } as const;
+const WAIT = { limit: 15, freed: 0.25, holder: 5, epoch: 3, noAddress: 2, warmup: 60 } as const;
 const MOST_HOSTS = 5;
+/** How long the last reports may take at the end: what does not arrive counts as used. */
+const LAST_REPORTS_MS = 2000;
+
+/** How many recipients wait for the site, those of the task included. */
+interface Wanting extends Task {
+  readonly want: number;
+}
 
 /** What came of trying one host from one source. */
 type Try =
@@ -48,6 +56,7 @@ type Try =
 export class EgressSender implements Sender {
   readonly #parts: SenderParts;
   readonly pool: SessionPool;
+  readonly #outcomes: Outcomes;
   readonly #brokenTls = new Map<string, number>();
   readonly #unreachable = new Map<string, number>();
   /** Until when an address is known to have no room at a provider. */
@@ -66,6 +75,7 @@ export class EgressSender implements Sender {
     this.pool = new SessionPool(parts.clock.monotonic);
     this.#rooms = new Rooms(parts.clock.now);
     this.#families = new Families(parts.clock.monotonic);
+    this.#outcomes = new Outcomes(parts.tunnels.report);
   }
 
   async send(
@@ -73,8 +83,9 @@ export class EgressSender implements Sender {
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
     returning: Returning,
+    want: number = addresses.length,
   ): Promise<AttemptResult> {
-    const run = this.#attempt(task, parcel, addresses, returning).catch((error: unknown) => {
+    const run = this.#attempt({ ...task, want }, parcel, addresses, returning).catch((error: unknown) => {
       this.#parts.log.error({ hopId: task.hopId, err: error }, 'a session failed in an unforeseen way');
       return all(task, addresses, { kind: 'failed', why: `4.3.0 ${(error as Error).message}` });
     });
@@ -99,6 +110,8 @@ export class EgressSender implements Sender {
     await Promise.race([Promise.allSettled([...this.#running]), grace]);
     clearTimeout(timer);
     for (const session of this.pool.open()) session.close();
+    await this.#outcomes.flush(LAST_REPORTS_MS);
+    this.#parts.tunnels.closeReports();
   }
 
   /** Who holds which address has changed. */
@@ -121,7 +134,7 @@ export class EgressSender implements Sender {
   }
 
   async #attempt(
-    task: Task,
+    task: Wanting,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
     returning: Returning,
@@ -191,7 +204,7 @@ export class EgressSender implements Sender {
    * opened. What must return from its address takes only that one's. Null: there is none, or the host had closed it.
    */
   async #overIdle(
-    task: Task,
+    task: Wanting,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
     sticky: string | null,
@@ -209,7 +222,7 @@ export class EgressSender implements Sender {
   }
 
   async #try(
-    task: Task,
+    task: Wanting,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
     source: Source,
@@ -244,7 +257,7 @@ export class EgressSender implements Sender {
   }
 
   async #transact(
-    task: Task,
+    task: Wanting,
     session: Session,
     parcel: Omit<Parcel, 'recipients'>,
     addresses: readonly string[],
@@ -269,7 +282,7 @@ export class EgressSender implements Sender {
     };
   }
 
-  async #connect(task: Task, source: Source, host: string): Promise<Session | Try> {
+  async #connect(task: Wanting, source: Source, host: string): Promise<Session | Try> {
     try {
       const session = await this.#open(task, source, host);
       this.#unreachable.delete(host);
@@ -284,14 +297,15 @@ export class EgressSender implements Sender {
     }
   }
 
-  async #open(task: Task, source: Source, host: string): Promise<Session> {
+  async #open(task: Wanting, source: Source, host: string): Promise<Session> {
     const { tunnels, clock, policy } = this.#parts;
     const epochs = this.#parts.epochs();
     const broken = (this.#brokenTls.get(host) ?? 0) > clock.monotonic();
     const tls: SessionOptions['tls'] = broken && policy().tls === 'Opportunistic' ? 'Broken' : policy().tls;
     const domain = domainToASCII(task.domain) || task.domain;
     const { holder } = source.lease;
-    const ask = { holder, source: source.address, host, domain, epochs };
+    const { account, want: recipients } = task;
+    const ask = { holder, source: source.address, host, domain, epochs, account, recipients };
     const grant = await tunnels.open(ask).catch((error: unknown) => {
       if (error instanceof TunnelRefused && error.reason === 'StaleEpoch') this.#isStale(epochs);
       throw error;
@@ -300,7 +314,8 @@ export class EgressSender implements Sender {
     this.#rooms.granted(source.address, grant.provider || task.provider, grant.warmup);
     this.#greeting.add(grant.socket);
     try {
-      const options = { host, source: source.address, tls, monotonic: clock.monotonic };
+      const reports = this.#outcomes.of(holder, grant.id);
+      const options = { host, source: source.address, tls, monotonic: clock.monotonic, reports };
       const session = await Session.open(grant, options);
       this.pool.add(session);
       return session;
@@ -338,13 +353,18 @@ export class EgressSender implements Sender {
     return { kind: 'nextHost', verdict };
   }
 
-  #refused(error: TunnelRefused, task: Task, source: Source, host: string): Try {
+  #refused(error: TunnelRefused, task: Wanting, source: Source, host: string): Try {
     const seconds = error.retryAfterSeconds;
     switch (error.reason) {
       case 'ConnectionLimit':
         return {
           kind: 'nextSource',
           verdict: wait(this.#makeRoom(task, source, seconds), 'connection limit reached'),
+        };
+      case 'RateLimit':
+        return {
+          kind: 'nextSource',
+          verdict: wait(this.#isFull(task, source, seconds), 'rate limit reached'),
         };
       case 'WarmupExhausted':
       case 'WarmupSuspended':
@@ -384,8 +404,13 @@ export class EgressSender implements Sender {
    * An idle connection of ours to another site of the provider may hold the slot: one is ended. Returns when to ask again; until then
    * nobody asks for this address and provider, for each refusal costs a handshake.
    */
-  #makeRoom(task: Task, source: Source, seconds: number | null): number {
-    const waitSeconds = this.pool.endOneIdle(source.address, task.provider) ? 1 : (seconds ?? WAIT.limit);
+  #makeRoom(task: Wanting, source: Source, seconds: number | null): number {
+    const isFreed = this.pool.endOneIdle(source.address, task.provider);
+    return this.#isFull(task, source, isFreed ? WAIT.freed : seconds);
+  }
+
+  #isFull(task: Task, source: Source, seconds: number | null): number {
+    const waitSeconds = seconds ?? WAIT.limit;
     if (this.#full.size > 10_000) this.#full.clear();
     this.#full.set(`${source.address} ${task.provider}`, this.#parts.clock.monotonic() + waitSeconds * 1000);
     return waitSeconds;

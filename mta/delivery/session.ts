@@ -8,6 +8,7 @@ import type { Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
 import { doubleDots } from './dots.ts';
 import { announceUtf8, isShakingHands, needsUtf8, offeredTls, offersUtf8 } from './extensions.ts';
+import type { GrantReports } from './outcomes.ts';
 import type { Policy, Verdict } from './ports.ts';
 import type { Grant } from './tunnel.ts';
 
@@ -59,12 +60,15 @@ export interface SessionOptions {
   readonly source: string;
   readonly tls: Policy['tls'] | 'Broken';
   readonly monotonic: () => number;
+  /** Told what becomes of recipients. */
+  readonly reports: GrantReports;
 }
 
 export class Session {
   readonly host: string;
   readonly source: string;
   readonly provider: string;
+  readonly #reports: GrantReports;
   readonly #smtp: SMTPConnection;
   readonly #monotonic: () => number;
   readonly #until: number;
@@ -87,6 +91,7 @@ export class Session {
     this.host = options.host;
     this.source = options.source;
     this.provider = grant.provider;
+    this.#reports = options.reports;
     this.#smtp = smtp;
     this.#monotonic = options.monotonic;
     this.#until = options.monotonic() + grant.seconds * 1000;
@@ -124,6 +129,7 @@ export class Session {
       };
       // A reset while TLS is being set up would otherwise be nobody's.
       grant.socket.on('error', () => {});
+      grant.socket.once('close', options.reports.closed);
       smtp.once('error', fail);
       smtp.connect(((error?: Error) => {
         smtp.removeListener('error', fail);
@@ -159,8 +165,15 @@ export class Session {
     const refused = (address: string) => !offersUtf8(this.#smtp) && (wholly || !isAscii(address));
     const open = addresses.filter((address) => !refused(address));
     this.#utf8 = wholly && offersUtf8(this.#smtp);
-    const verdicts = open.length ? await this.#send(parcel, open) : [];
+    const verdicts = open.length ? await this.#reported(parcel, open) : [];
     return addresses.map((address) => (refused(address) ? NO_UTF8 : (verdicts.shift() ?? NO_VERDICT)));
+  }
+
+  async #reported(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {
+    this.#reports.begin();
+    const verdicts = await this.#send(parcel, addresses);
+    this.#reports.finish(verdicts);
+    return verdicts;
   }
 
   async #send(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {

@@ -7,13 +7,18 @@ import {
   CONNECT_HEADERS,
   CONNECT_REFUSALS,
   type ConnectRefusal,
+  type OutcomeReport,
+  type OutcomesRequest,
   parseWarmup,
+  REPORT_GRACE_MS,
   type WarmupDay,
 } from '../bus/connect.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
 
 export interface Grant {
   readonly socket: Socket;
+  /** Names it in reports of outcomes; null: egress wants none. */
+  readonly id: string | null;
   /** Recipients that the connection may carry. */
   readonly messages: number;
   readonly seconds: number;
@@ -48,6 +53,10 @@ export interface TunnelRequest {
   readonly source: string;
   readonly host: string;
   readonly domain: string;
+  /** Whose mail it is. */
+  readonly account: string;
+  /** How many recipients wait for it. */
+  readonly recipients: number;
   /** The shard epochs this pod holds, as `shard:epoch` joined by commas. */
   readonly epochs: string;
 }
@@ -63,6 +72,9 @@ export class Tunnels {
   readonly #tls: () => RequestOptions;
   // Keeps TLS sessions of the egress pods, so that a further tunnel needs no full handshake.
   readonly #agent = new Agent({ keepAlive: false, maxCachedSessions: 200 });
+
+  /** Carries reports. */
+  readonly #kept = new Agent({ keepAlive: true, maxSockets: 1, maxCachedSessions: 200 });
 
   readonly #port: number;
   /** What is open or being opened, and through which holder of which address. */
@@ -89,6 +101,8 @@ export class Tunnels {
           [CONNECT_HEADERS.source]: ask.source,
           [CONNECT_HEADERS.domain]: ask.domain,
           [CONNECT_HEADERS.epochs]: ask.epochs,
+          [CONNECT_HEADERS.account]: encodeURIComponent(ask.account),
+          [CONNECT_HEADERS.recipients]: ask.recipients,
         },
         timeout: TIMEOUT_MS,
       });
@@ -136,8 +150,41 @@ export class Tunnels {
     return lost.length;
   }
 
+  /** Tells an egress pod what became of recipients. */
+  readonly report = (
+    { host, port }: AddressLease['holder'],
+    reports: readonly OutcomeReport[],
+  ): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const body = JSON.stringify({ reports } satisfies OutcomesRequest);
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const sent = request(
+        {
+          ...this.#options(),
+          ...{ agent: this.#kept, method: 'POST', host, port, path: '/v1/outcomes', headers },
+          timeout: REPORT_GRACE_MS,
+        },
+        (response) => {
+          response.resume();
+          response.once('error', reject).once('end', () => {
+            // What it does not know or understand it will not understand later either.
+            if ((response.statusCode ?? 500) < 500) resolve();
+            else reject(new Error(`status ${response.statusCode}`));
+          });
+        },
+      );
+      sent.once('timeout', () => sent.destroy(new Error('no answer')));
+      sent.once('error', reject);
+      sent.end(body);
+    });
+
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** After the last report. */
+  closeReports(): void {
+    this.#kept.destroy();
   }
 
   /** Parsing key and authorities is most of a handshake's cost: done once for each certificate. */
@@ -160,6 +207,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 function granted(headers: Headers, socket: Socket): Grant {
   return {
     socket,
+    id: headers[CONNECT_HEADERS.grant] === undefined ? null : String(headers[CONNECT_HEADERS.grant]),
     messages: count(headers[CONNECT_HEADERS.messages]) ?? NO_MESSAGES,
     seconds: count(headers[CONNECT_HEADERS.seconds]) ?? NO_SECONDS,
     provider: String(headers[CONNECT_HEADERS.provider] ?? ''),
@@ -173,7 +221,8 @@ function refused(status: number, headers: Headers): TunnelRefused {
   const named = String(headers[CONNECT_HEADERS.reason] ?? '');
   const reason = named in CONNECT_REFUSALS ? (named as ConnectRefusal) : byStatus(status);
   const warmup = parseWarmup(String(headers[CONNECT_HEADERS.warmup] ?? ''));
-  return new TunnelRefused(reason, count(headers['retry-after']), { warmup });
+  const ms = count(headers[CONNECT_HEADERS.retryMs]);
+  return new TunnelRefused(reason, ms === null ? count(headers['retry-after']) : ms / 1000, { warmup });
 }
 
 const byStatus = (status: number): TunnelRefused['reason'] =>

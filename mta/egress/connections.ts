@@ -12,28 +12,25 @@ export interface Owner {
 export interface Connection extends Owner {
   /** Aborted when it has to go; whoever works on it destroys its sockets then. */
   readonly signal: AbortSignal;
+  abort(why: string): void;
   /** To be called once, when both sockets are gone. */
   ended(): void;
 }
 
 export class Connections {
   readonly #open = new Map<Connection, { abort: AbortController; gone: Promise<void> }>();
-  readonly #onEnd: (owner: Owner) => void;
 
-  /** `onEnd` is told once for each connection, whatever ended it. */
-  constructor(onEnd: (owner: Owner) => void) {
-    this.#onEnd = onEnd;
-  }
-
-  open(owner: Owner): Connection {
+  /** `onEnd` is told once, whatever ended it. */
+  open(owner: Owner, onEnd: () => void): Connection {
     const abort = new AbortController();
     const { promise: gone, resolve } = Promise.withResolvers<void>();
     const connection: Connection = {
       ...owner,
       signal: abort.signal,
+      abort: (why) => abort.abort(new Error(why)),
       ended: () => {
         if (!this.#open.delete(connection)) return;
-        this.#onEnd(owner);
+        onEnd();
         resolve();
       },
     };

@@ -51,6 +51,8 @@ const request: ConnectRequest = {
   source: '198.51.100.10',
   domain: 'example.org',
   epochs: new Map([[0, 4]]),
+  account: 'acme',
+  recipients: 3,
 };
 
 function picture(change: Partial<Picture> = {}): Picture {
@@ -77,8 +79,12 @@ test('grants with the limits of the provider and the name of the address', () =>
     pool: 'mail_main',
     uid: 'pod-0',
     provider: 'example.org',
-    limit: 3,
-    messages: 20,
+    limits: {
+      connections: 3,
+      messagesPerConnection: 20,
+      attemptsPerMinute: null,
+      messages: { second: null, minute: null, hour: null, day: null },
+    },
     seconds: GRANT_SECONDS,
     ehlo: 'out1.example.com',
     bind: '198.51.100.10',
@@ -86,9 +92,24 @@ test('grants with the limits of the provider and the name of the address', () =>
   const small = { ...request, host: 'mx.small.example', source: '198.51.100.11' };
   expect(decideConnect(small, { ...caller, pool: 'full' }, picture())).toMatchObject({
     provider: 'small',
-    limit: 1,
-    messages: 20,
+    limits: { connections: 1, messagesPerConnection: 20 },
     bind: '10.0.0.11',
+  });
+});
+
+test('pools that share an address are held to the strictest of their policies', () => {
+  const slow = queuePolicySpec.parse({
+    shaping: { default: { connections: 2, perMinute: 100, connectionAttemptsPerMinute: 7 } },
+  });
+  const { pools, ...rest } = picture();
+  const shared = new Map(pools).set('mail_slow' as PoolKey, { ...poolNamed('slow', 'ips'), policy: slow });
+  expect(decideConnect(request, caller, { ...rest, pools: shared })).toMatchObject({
+    limits: {
+      connections: 2,
+      messagesPerConnection: 20,
+      attemptsPerMinute: 7,
+      messages: { minute: 100, hour: null },
+    },
   });
 });
 

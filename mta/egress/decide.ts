@@ -1,12 +1,14 @@
-// Whether a CONNECT is granted, up to the free slot: a chain of checks, first refusal wins. Pure.
+// Whether a CONNECT is granted, up to what the limits leave: a chain of checks, first refusal wins. Pure.
 import { isIP } from 'node:net';
 import type { Identity } from '../../process/identity/name.ts';
 import { type ConnectRefusal, GRANT_SECONDS } from '../bus/connect.ts';
 import { type PoolKey, poolKey } from '../bus/names.ts';
 import type { IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
-import { providerOf } from '../policy/provider.ts';
+import type { PairLimits } from '../policy/limits/pair.ts';
+import { type Limits, providerOf } from '../policy/provider.ts';
 import type { DestinationRule } from './destinations.ts';
 import type { EpochBook } from './epochs.ts';
+import { pairLimits, strictest } from './limits/policy.ts';
 import type { ConnectRequest } from './request.ts';
 
 /** What egress knows at this moment. */
@@ -25,9 +27,8 @@ export interface Grant {
   /** The caller's pod UID. */
   readonly uid: string;
   readonly provider: string;
-  /** Open connections per (address, provider) over the fleet. */
-  readonly limit: number;
-  readonly messages: number;
+  /** Of (address, provider), over the fleet. */
+  readonly limits: PairLimits;
   readonly seconds: number;
   readonly ehlo: string;
   /** The local address to bind. */
@@ -48,7 +49,8 @@ export function decideConnect(
     return refuse('ForbiddenCaller', 'the caller is no delivery pod');
   const key = poolKey(`${caller.namespace}/${caller.pool}`);
   const pool = picture.pools.get(key);
-  if (!picture.ipPool || !pool || !usesIpPool(pool, picture.ipPool))
+  const { ipPool } = picture;
+  if (!ipPool || !pool || !usesIpPool(pool, ipPool))
     return refuse(
       'ForbiddenCaller',
       `pool ${caller.namespace}/${caller.pool} may not use the addresses held here`,
@@ -57,23 +59,29 @@ export function decideConnect(
   const stale = picture.epochs.stale(key, request.epochs);
   if (stale)
     return refuse('StaleEpoch', `shard ${stale.shard} is at epoch ${stale.known}, not ${stale.epoch}`);
-  const address = picture.ipPool.addresses.find((one) => one.address === request.source);
+  const address = ipPool.addresses.find((one) => one.address === request.source);
   if (!address || !picture.holds(request.source))
     return refuse('NotHolder', `${request.source} is not held here`);
   const obstacle = isIP(request.host) ? picture.destination(request.host, request.port) : null;
   if (obstacle) return refuse('ForbiddenDestination', obstacle);
   const { name, limits } = providerOf(pool.policy.shaping, request.domain, [request.host]);
+  const others = [...picture.pools.values()].filter((one) => one !== pool && usesIpPool(one, ipPool));
   return {
     verdict: 'granted',
     pool: key,
     uid: caller.uid,
     provider: name,
-    limit: limits.connections,
-    messages: limits.messagesPerConnection,
+    limits: pairLimits(others.reduce((all, other) => strictestOf(all, other, name, request), limits)),
     seconds: GRANT_SECONDS,
     ehlo: address.ehlo,
     bind: address.bindAddress ?? address.address,
   };
+}
+
+/** With the limits of another pool on the same address, where it knows the destination under the same name. */
+function strictestOf(limits: Limits, pool: PoolSnapshot, name: string, request: ConnectRequest): Limits {
+  const other = providerOf(pool.policy.shaping, request.domain, [request.host]);
+  return other.name === name ? strictest(limits, other.limits) : limits;
 }
 
 /** References stay in the namespace; a qualified name is read too. */

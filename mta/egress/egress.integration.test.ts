@@ -10,7 +10,7 @@ import { Readiness } from '../../process/health.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
 import { type Bus, connectBus } from '../bus/client.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, leaseKey } from '../bus/names.ts';
+import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, leaseKey } from '../bus/names.ts';
 import type { AddressLease, Assignment } from '../bus/snapshot.ts';
 import { monotonicClock } from './keeper.ts';
 import { type Role, startRole } from './role.ts';
@@ -43,6 +43,7 @@ beforeAll(async () => {
   await until('the durability proof', () => bus.obstacle() === null);
   const kvm = new Kvm(bus.js);
   await kvm.create(LEASE_BUCKET);
+  await kvm.create(LIMITS_BUCKET);
   const fleet = await kvm.create(FLEET_BUCKET);
   const policy = queuePolicySpec.parse({
     shaping: { default: { connections: 2, messagesPerConnection: 7 } },
@@ -220,7 +221,7 @@ test('the limit is exact for all pods, and a slot comes back however the connect
   });
   const elsewhere = await connect(role, `mx.test:${port}`, pod('p3'), { 'postfleet-source': SECOND });
   expect(elsewhere.status).toBe(200);
-  const held = () => role.egress.slots.open(`${FIRST} mx.test`);
+  const held = () => role.egress.connections.count((one) => one.address === FIRST);
   a.socket.destroy();
   await until('the slot of a caller that vanished', () => held() === 1);
   sockets[1]?.resetAndDestroy();
@@ -394,7 +395,10 @@ describe('changes of holder', () => {
     open.socket.resume();
     await closing;
     expect(await lease(FIRST)).not.toHaveProperty('lingering');
-    await until('the slot of the first', () => second.egress.slots.open(`${FIRST} mx.test`) === 1);
+    await until(
+      'the slot of the first',
+      async () => (await connect(second, `mx.test:${port}`, pod('p3'))).status === 200,
+    );
   });
 
   test('a fence reaches what lingers at a holder that has handed over', async () => {

@@ -1,26 +1,31 @@
-// The room's centre: from a CONNECT to a joined pair of sockets, and fences. What it may do is decided in decide.ts and slots.ts.
+// The room's centre: from a CONNECT to a joined pair of sockets, and fences. What it may do is decided in decide.ts and limits/.
 import type { Duplex } from 'node:stream';
 import type { Identity } from '../../process/identity/name.ts';
 import type { Log } from '../../process/log.ts';
-import { AFTER_GRANT_MS } from '../bus/connect.ts';
+import { AFTER_GRANT_MS, type OutcomeReport } from '../bus/connect.ts';
 import { poolKey } from '../bus/names.ts';
-import type { Lingering } from '../bus/snapshot.ts';
 import { type Connection, Connections, type Owner } from './connections.ts';
 import { decideConnect, type Grant, type Picture } from './decide.ts';
 import { type DialOptions, dial } from './dial.ts';
 import { EpochBook } from './epochs.ts';
 import type { DialOutcome } from './fitness.ts';
 import { Fleet } from './fleet.ts';
+import type { GrantHandle } from './limits/grants.ts';
+import type { Asked, Limiter } from './limits/limiter.ts';
 import * as metrics from './metrics.ts';
 import { Refused } from './refusal.ts';
 import type { ConnectRequest } from './request.ts';
-import { Slots } from './slots.ts';
 import { join, type TunnelLimits } from './tunnel.ts';
 
 export interface EgressOptions {
   /** namespace/name */
   readonly ipPool: string;
   readonly holds: Picture['holds'];
+  /** The epoch an address is held under. */
+  readonly epochOf: (address: string) => number | null;
+  /** Whether a connection granted under the epoch may still carry anything, asked at each piece. */
+  readonly mayCarry: (address: string, epoch: number) => boolean;
+  readonly limiter: Limiter;
   readonly destination: Picture['destination'];
   readonly resolve: DialOptions['resolve'];
   readonly connectTimeoutMs: number;
@@ -28,14 +33,25 @@ export interface EgressOptions {
   readonly halfClosedMs: TunnelLimits['halfClosedMs'];
   /** Told how each connection that was granted fared. */
   readonly onDial: (address: string, outcome: DialOutcome, host: string) => void;
-  /** Monotonic ms. */
-  readonly now: () => number;
   readonly log: Log;
+}
+
+/** A granted connection, before it is established. */
+interface Granted extends Pick<Established, 'grant' | 'recipients' | 'seconds' | 'epoch'> {
+  readonly handle: GrantHandle;
+  readonly connection: Connection;
 }
 
 /** A granted and established connection, ready to be joined. */
 export interface Established {
   readonly grant: Grant;
+  /** How many it may carry. */
+  readonly recipients: number;
+  /** For how long it may start transactions. */
+  readonly seconds: number;
+  /** Names the grant in reports. */
+  readonly id: string;
+  readonly epoch: number;
   /** The remote address connected to. */
   readonly peer: string;
   /** Joins it with the caller's socket; resolves when both are gone. */
@@ -45,18 +61,14 @@ export interface Established {
 export class Egress {
   readonly fleet: Fleet;
   readonly epochs = new EpochBook();
-  readonly slots = new Slots();
-  readonly connections: Connections;
+  readonly connections = new Connections();
   readonly #options: EgressOptions;
 
   readonly #connected = new Map<string, number>();
-  /** What former holders of an address still have open, by slot, as it is counted here. */
-  readonly #inherited = new Map<string, Map<string, number>>();
 
   constructor(options: EgressOptions) {
     this.#options = options;
     this.fleet = new Fleet(options.ipPool);
-    this.connections = new Connections((owner) => this.#freed(owner));
   }
 
   /** Takes in a key of the fleet snapshot. */
@@ -72,8 +84,8 @@ export class Egress {
    * @throws Refused; the slot is free again then.
    */
   async connect(request: ConnectRequest, caller: Identity | null, gone: AbortSignal): Promise<Established> {
-    const { grant, connection } = this.#grant(request, caller);
-    const { bind, provider } = grant;
+    const { connection, handle, ...granted } = await this.#grant(request, caller, gone);
+    const { bind, provider } = granted.grant;
     const done = metrics.connectSeconds.startTimer({ provider });
     try {
       const remote = await dial(
@@ -81,18 +93,23 @@ export class Egress {
         { ...this.#options, signal: AbortSignal.any([connection.signal, gone]) },
       );
       done();
+      handle.dialled('connected');
       this.#connected.set(request.source, this.connected(request.source) + 1);
       this.#options.onDial(request.source, 'connected', request.host);
       return {
-        grant,
+        ...granted,
+        id: handle.id,
         peer: remote.remoteAddress ?? '',
         join: async (client) => {
-          await join(client, remote, this.#limits(grant), connection.signal).finally(connection.ended);
+          await join(client, remote, this.#tunnel(request.source, granted), connection.signal).finally(
+            connection.ended,
+          );
           metrics.bytes.inc({ direction: 'out' }, remote.bytesWritten);
           metrics.bytes.inc({ direction: 'in' }, remote.bytesRead);
         },
       };
     } catch (error) {
+      handle.dialled(error instanceof Refused && NOT_SENT.has(error.reason) ? 'none' : 'failed');
       connection.ended();
       const outcome = error instanceof Refused && !gone.aborted ? outcomeOf(error) : null;
       if (outcome) this.#options.onDial(request.source, outcome, request.host);
@@ -105,47 +122,59 @@ export class Egress {
     return this.#connected.get(address) ?? 0;
   }
 
-  /** Counts what holders of the address before have open, so that together no more are than the limit says. */
-  inherit(address: string, lingering: readonly Lingering[]): void {
-    const now = new Map<string, number>();
-    for (const { open } of lingering)
-      for (const [provider, count] of Object.entries(open)) {
-        const key = slotKey({ address, provider });
-        now.set(key, (now.get(key) ?? 0) + count);
-      }
-    const before = this.#inherited.get(address) ?? new Map<string, number>();
-    for (const key of new Set([...before.keys(), ...now.keys()]))
-      this.slots.occupy(key, (now.get(key) ?? 0) - (before.get(key) ?? 0));
-    this.#inherited.set(address, now);
+  #tunnel(address: string, { seconds, epoch }: Pick<Granted, 'seconds' | 'epoch'>): TunnelLimits {
+    const { idleMs, halfClosedMs, mayCarry } = this.#options;
+    const lifetimeMs = seconds * 1000 + AFTER_GRANT_MS;
+    return { idleMs, halfClosedMs, lifetimeMs, mayCarry: () => mayCarry(address, epoch) };
   }
 
-  #limits(grant: Grant): TunnelLimits {
-    const { idleMs, halfClosedMs } = this.#options;
-    return { idleMs, halfClosedMs, lifetimeMs: grant.seconds * 1000 + AFTER_GRANT_MS };
-  }
-
-  /** Decision and slot in one go: nothing may come between the look at the counter and its rise. */
-  #grant(request: ConnectRequest, caller: Identity | null): { grant: Grant; connection: Connection } {
-    const { ipPool, pools } = this.fleet;
-    const verdict = decideConnect(request, caller, { ...this.#options, ipPool, pools, epochs: this.epochs });
-    if (verdict.verdict === 'refused')
-      throw this.#refused(new Refused(verdict.reason, verdict.message), request, '');
-    const { pool, uid, provider } = verdict;
-    this.epochs.learn(pool, request.epochs);
-    const owner: Owner = { pool, uid, address: request.source, provider };
-    const slot = this.slots.take(slotKey(owner), uid, verdict.limit, this.#options.now());
-    if (!slot.taken) {
-      const message = `${slot.open} of ${verdict.limit} connections from ${request.source} to ${provider} are open`;
-      throw this.#refused(new Refused('ConnectionLimit', message, slot), request, provider);
+  /** A decision that had to wait for a record is made anew, on what is known then. */
+  async #grant(request: ConnectRequest, caller: Identity | null, gone: AbortSignal): Promise<Granted> {
+    for (let round = 0; round < MOST_ROUNDS && !gone.aborted; round++) {
+      const asked = this.#ask(request, caller);
+      if ('connection' in asked) return asked;
+      await asked.until;
     }
-    metrics.connectionsOpen.inc({ address: owner.address, provider: owner.provider });
-    metrics.grants.inc({ address: owner.address, provider: owner.provider });
-    return { grant: verdict, connection: this.connections.open(owner) };
+    const message = 'the limits cannot be read or reserved';
+    throw this.#refused(new Refused('RateLimit', message, { retryMs: BUSY_RETRY_MS }), request, '');
   }
 
-  #freed(owner: Owner): void {
-    this.slots.release(slotKey(owner));
-    metrics.connectionsOpen.dec({ address: owner.address, provider: owner.provider });
+  /** Decision and counting in one go: nothing may come between the look at the counters and their rise. */
+  #ask(request: ConnectRequest, caller: Identity | null): Granted | Extract<Asked, { verdict: 'wait' }> {
+    const { ipPool, pools } = this.fleet;
+    const { limiter, epochOf } = this.#options;
+    const grant = decideConnect(request, caller, { ...this.#options, ipPool, pools, epochs: this.epochs });
+    const { source: address, account, recipients: want } = request;
+    const epoch = epochOf(address);
+    if (grant.verdict === 'refused' || epoch === null) {
+      const { reason, message } =
+        grant.verdict === 'refused' ? grant : { reason: 'NotHolder' as const, message: 'not held' };
+      throw this.#refused(new Refused(reason, message), request, '');
+    }
+    const { pool, uid, provider, limits } = grant;
+    this.epochs.learn(pool, request.epochs);
+    const owner: Owner = { pool, uid, address, provider };
+    const done = { tell: () => {} };
+    const onDone = () => done.tell();
+    const asked = limiter.ask({ pod: uid, account, address, provider, want, limits, epoch, onDone });
+    if (asked.verdict === 'wait') return asked;
+    if (asked.verdict === 'refused')
+      throw this.#refused(new Refused(asked.reason, asked.message, asked), request, provider);
+    const { handle, recipients } = asked;
+    metrics.connectionsOpen.inc({ address, provider });
+    metrics.grants.inc({ address, provider });
+    const connection = this.connections.open(owner, () => {
+      handle.closed();
+      metrics.connectionsOpen.dec({ address, provider });
+    });
+    done.tell = () => void setTimeout(connection.abort, DONE_MS, 'its caller was done with it').unref();
+    return { grant, recipients, seconds: secondsOf(grant, asked.until), epoch, handle, connection };
+  }
+
+  /** Takes in what a delivery pod says of its grants. @throws Refused ForbiddenCaller */
+  reported(caller: Identity | null, reports: readonly OutcomeReport[]): void {
+    if (caller?.role !== 'delivery') throw new Refused('ForbiddenCaller', 'the caller is no delivery pod');
+    this.#options.limiter.grants.report(caller.uid, reports);
   }
 
   #refused(refused: Refused, { source, domain, host }: ConnectRequest, provider: string): Refused {
@@ -194,5 +223,20 @@ function outcomeOf({ reason, cause }: Refused): DialOutcome | null {
   return reason === 'ConnectFailed' || reason === 'ConnectTimeout' ? 'failed' : null;
 }
 
-const slotKey = ({ address, provider }: Pick<Owner, 'address' | 'provider'>): string =>
-  `${address} ${provider}`;
+/** The dial ended before a packet left. */
+const NOT_SENT: ReadonlySet<string> = new Set([
+  'ResolveFailed',
+  'NoSuchHost',
+  'ForbiddenDestination',
+  'SourceFailed',
+]);
+/** Reading a record, two reservations, and one more of each when something came in between. */
+const MOST_ROUNDS = 6;
+const BUSY_RETRY_MS = 1000;
+/** How long a connection may say goodbye when its caller has said that it carries nothing more. */
+const DONE_MS = 5000;
+
+/** A grant does not outlive what bounds it, such as the day of a warm-up. */
+function secondsOf({ seconds }: Grant, until: number | null): number {
+  return until === null ? seconds : Math.max(1, Math.min(seconds, Math.floor((until - Date.now()) / 1000)));
+}

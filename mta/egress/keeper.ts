@@ -78,6 +78,8 @@ export class Keeper {
   #leaving = false;
   #unfit: string | null = null;
   #notBeforeMs = 0;
+  /** Monotonic ms from when on its connections carry nothing. */
+  #carriesUntil = Number.NEGATIVE_INFINITY;
   #cancelEnd = () => {};
   #cancelStep = () => {};
   #running: Promise<void> = Promise.resolve();
@@ -93,6 +95,11 @@ export class Keeper {
   get epoch(): number | null {
     const over = this.options.clock.now() >= this.#endsAtMs;
     return over ? null : (this.#held?.record.epoch ?? null);
+  }
+
+  /** Whether its connections may carry anything now: while it is held, and after it was handed over to one that counts them. */
+  get mayCarry(): boolean {
+    return this.options.clock.now() < this.#carriesUntil;
   }
 
   /** Why it is not held; null while it is. */
@@ -334,6 +341,7 @@ export class Keeper {
     const { clock } = this.options;
     this.#held = held;
     this.#endsAtMs = endsAt;
+    this.#carriesUntil = endsAt;
     this.#cancelEnd();
     if (endsAt === Number.POSITIVE_INFINITY) return;
     this.#cancelEnd = clock.after(
@@ -362,6 +370,7 @@ export class Keeper {
   async #lose(why: string, end: 'closed' | 'handed over' = 'closed'): Promise<void> {
     this.#why = why;
     this.#cancelEnd();
+    this.#carriesUntil = end === 'closed' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
     this.#seen = null;
     const had = this.#held !== null;
     this.#held = null;

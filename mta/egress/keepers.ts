@@ -90,6 +90,17 @@ export class Keepers {
     return keeper !== undefined && keeper.epoch !== null && !keeper.isUnfit && !this.#leaving.has(address);
   }
 
+  /** The epoch it is held under here, or null. */
+  epoch(address: string): number | null {
+    return this.#keepers.get(address)?.keeper.epoch ?? null;
+  }
+
+  /** Whether a connection granted under `epoch` may carry anything now. */
+  mayCarry(address: string, epoch: number): boolean {
+    const keeper = this.#keepers.get(address)?.keeper;
+    return !keeper || (keeper.mayCarry && (keeper.epoch ?? epoch) === epoch);
+  }
+
   /** Takes an address out, or (null) has it used again. */
   setUnfit(address: string, why: string | null): void {
     this.#keepers.get(address)?.keeper.setUnfit(why);

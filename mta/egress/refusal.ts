@@ -4,17 +4,13 @@ import { CONNECT_REFUSALS, type ConnectRefusal } from '../bus/connect.ts';
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly reason: ConnectRefusal;
-  /** Seconds, for `ConnectionLimit`; null where the caller's own schedule decides. */
-  readonly retryAfterSeconds: number | null;
+  /** For the limits; null where the caller's own schedule decides. */
+  readonly retryMs: number | null;
 
-  constructor(
-    reason: ConnectRefusal,
-    message: string,
-    options: ErrorOptions & { retryAfterSeconds?: number } = {},
-  ) {
+  constructor(reason: ConnectRefusal, message: string, options: ErrorOptions & { retryMs?: number } = {}) {
     super(message, options);
     this.reason = reason;
-    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+    this.retryMs = options.retryMs ?? null;
   }
 
   /** The HTTP status that carries it. */

@@ -16,9 +16,16 @@ test('reads host, port, source, domain and epochs', () => {
       [0, 3],
       [4, 1],
     ]),
+    account: '',
+    recipients: null,
   });
   expect(parseConnect('[2606:4700::1]:25', headers).host).toBe('2606:4700::1');
   expect(parseConnect('192.0.2.1:25', { ...headers, 'postfleet-epochs': '' }).epochs.size).toBe(0);
+});
+
+test('who says how many recipients it has reports outcomes; callers of the release before say neither', () => {
+  const more = { ...headers, 'postfleet-account': 'acme%20inc', 'postfleet-recipients': '12' };
+  expect(parseConnect('mx:25', more)).toMatchObject({ account: 'acme%20inc', recipients: 12 });
 });
 
 test.each([
@@ -33,6 +40,7 @@ test.each([
   ['a line end in the domain', 'mx:25', { ...headers, 'postfleet-domain': 'a\r\nb' }],
   ['no epochs', 'mx:25', { ...headers, 'postfleet-epochs': undefined }],
   ['negative epochs', 'mx:25', { ...headers, 'postfleet-epochs': '0:-1' }],
+  ['recipients that are no number', 'mx:25', { ...headers, 'postfleet-recipients': 'many' }],
   ['epochs without shard', 'mx:25', { ...headers, 'postfleet-epochs': '7' }],
 ])('refuses %s', (_what, authority, given) => {
   expect(() => parseConnect(authority, given)).toThrow(

@@ -13,9 +13,14 @@ export interface ConnectRequest {
   readonly domain: string;
   /** The epoch of each shard the caller holds. */
   readonly epochs: ReadonlyMap<number, number>;
+  /** '' when the caller does not say. */
+  readonly account: string;
+  /** How many recipients the caller has; null when it does not say, and then it reports no outcomes. */
+  readonly recipients: number | null;
 }
 
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]{1,253})):(\d{1,5})$/i;
+const LONGEST_ACCOUNT = 256;
 const HOST_NAME = /^(?!-)[a-z0-9_.-]+$/i;
 
 /**
@@ -37,6 +42,8 @@ export function parseConnect(authority: string, headers: IncomingHttpHeaders): C
     source,
     domain: domain.toLowerCase(),
     epochs: parseEpochs(one(headers, CONNECT_HEADERS.epochs)),
+    account: String(headers[CONNECT_HEADERS.account] ?? '').slice(0, LONGEST_ACCOUNT),
+    recipients: parseRecipients(headers[CONNECT_HEADERS.recipients]),
   };
 }
 
@@ -52,6 +59,13 @@ function parseEpochs(text: string): ReadonlyMap<number, number> {
       return [Number(shard), Number(epoch)];
     }),
   );
+}
+
+function parseRecipients(text: string | string[] | undefined): number | null {
+  if (text === undefined) return null;
+  const [, digits] = /^(\d{1,9})$/.exec(String(text).trim()) ?? [];
+  if (!digits) throw bad(`${CONNECT_HEADERS.recipients} ${JSON.stringify(text)}`);
+  return Number(digits);
 }
 
 function one(headers: IncomingHttpHeaders, name: string): string {

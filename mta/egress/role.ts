@@ -5,7 +5,7 @@ import type { Readiness } from '../../process/health.ts';
 import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
-import { FLEET_BUCKET, LEASE_BUCKET } from '../bus/names.ts';
+import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET } from '../bus/names.ts';
 import type { IPPoolSnapshot } from '../bus/snapshot.ts';
 import { announce } from './announce.ts';
 import { broughtUpPresence } from './bringup.ts';
@@ -19,6 +19,9 @@ import { linkFor, ownAddresses } from './interfaces.ts';
 import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
 import { type Address, Keepers } from './keepers.ts';
 import { leaseStore, readLeases } from './lease_store.ts';
+import { Limiter } from './limits/limiter.ts';
+import { showLimits } from './limits/metrics.ts';
+import { pairStore } from './limits/store.ts';
 import { ipLinks } from './links.ts';
 import { leaseHeld, unfit } from './metrics.ts';
 import { nodeLock } from './node_lock.ts';
@@ -85,7 +88,9 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       );
     },
   });
-  const egress = newEgress(parts, (address) => keepers.grants(address), physician);
+  const limiter = newLimiter(parts);
+  showLimits(() => limiter.show());
+  const egress = newEgress(parts, limiter, () => keepers, physician);
   const server = egressServer(egress, parts.tls, log);
   const port = await listen(server, settings.POSTFLEET_EGRESS_PORT);
   const tellReadiness = () =>
@@ -95,8 +100,11 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     );
   const changed: KeeperOptions['onChange'] = (keeper, how) => {
     tellChange(keeper, egress, how);
-    if (keeper.epoch === null) physician.forget(keeper.options.address);
-    egress.inherit(keeper.options.address, keeper.lingering);
+    const { address } = keeper.options;
+    if (keeper.epoch === null) {
+      physician.forget(address);
+      void limiter.leave(address);
+    } else limiter.inherit(address, keeper.lingering);
     tellReadiness();
   };
   const over = new AbortController();
@@ -127,7 +135,8 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     tellReadiness();
     tellUnheld();
     for (const { address } of egress.fleet.ipPool?.addresses ?? [])
-      egress.inherit(address, keepers.lingering(address));
+      limiter.inherit(address, keepers.lingering(address));
+    limiter.tick();
   }, 1000).unref();
   return {
     egress,
@@ -145,6 +154,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
         void egress.connections.close(() => true, 'the grace is over');
       }, ms);
       await keepers.handOverAll();
+      await limiter.leaveAll();
       clearTimeout(late);
       await egress.connections.close(() => true, 'shutting down');
       server.close();
@@ -156,8 +166,9 @@ export async function startRole(parts: RoleParts): Promise<Role> {
 }
 
 function newEgress(
-  { settings, resolve, clock, connectTimeoutMs, idleMs, halfClosedMs }: RoleParts,
-  holds: (a: string) => boolean,
+  { settings, resolve, connectTimeoutMs, idleMs, halfClosedMs }: RoleParts,
+  limiter: Limiter,
+  keepers: () => Keepers,
   physician: Physician,
 ) {
   const own = () => [
@@ -167,16 +178,28 @@ function newEgress(
   const egress: Egress = new Egress({
     ipPool: settings.POSTFLEET_IP_POOL,
     destination: destinationRule(settings.POSTFLEET_ALLOWED_DESTINATIONS, own),
-    holds,
+    holds: (address) => keepers().grants(address),
+    epochOf: (address) => keepers().epoch(address),
+    mayCarry: (address, epoch) => keepers().mayCarry(address, epoch),
+    limiter,
     resolve,
     connectTimeoutMs,
     idleMs,
     halfClosedMs,
     onDial: (address, outcome, host) => physician.note(address, outcome, host),
-    now: clock.now,
     log,
   });
   return egress;
+}
+
+function newLimiter({ settings, bus, clock }: RoleParts): Limiter {
+  return new Limiter({
+    uid: settings.POSTFLEET_POD_UID,
+    clock,
+    wallNow: Date.now,
+    store: (address, provider) => pairStore(() => bus.kv(LIMITS_BUCKET), bus.obstacle, address, provider),
+    warn: (error) => log.warn({ err: error }, 'limits'),
+  });
 }
 
 function keeperOptions(

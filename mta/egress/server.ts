@@ -1,13 +1,14 @@
-// The HTTPS server: mutual TLS, CONNECT and POST /v1/fence. Translates between HTTP and egress.ts, and decides nothing.
+// The HTTPS server: mutual TLS, CONNECT, POST /v1/fence and POST /v1/outcomes. Translates between HTTP and egress.ts, and decides nothing.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { failpoint } from '../../process/failpoint.ts';
+import type { Identity } from '../../process/identity/name.ts';
 import { peerIdentity } from '../../process/identity/peer.ts';
 import type { Log } from '../../process/log.ts';
-import { CONNECT_HEADERS, type FenceResponse } from '../bus/connect.ts';
+import { CONNECT_HEADERS, type FenceResponse, MOST_REPORTS } from '../bus/connect.ts';
 import type { Egress, Established } from './egress.ts';
 import { Refused } from './refusal.ts';
 import { parseConnect } from './request.ts';
@@ -18,12 +19,28 @@ export interface TlsFiles {
   readonly ca: string | Buffer;
 }
 
-const MAX_BODY_BYTES = 4096;
+const MAX_BODY_BYTES = 512 * 1024;
 const fenceRequest = z.object({
   pool: z.string(),
   shard: z.int().min(0),
   epoch: z.int().min(0),
   uid: z.string().min(1).max(128),
+});
+
+const count = () => z.int().min(0).max(1_000_000_000);
+const outcomesRequest = z.object({
+  reports: z
+    .array(
+      z.object({
+        grant: z.string().max(64),
+        accepted: count(),
+        deferred: count(),
+        bounced: count(),
+        refusal: z.object({ reply: z.string().max(1000), class: z.string().max(64) }).optional(),
+        done: z.boolean().optional(),
+      }),
+    )
+    .max(MOST_REPORTS),
 });
 
 /** A server that is not yet listening. A renewed certificate goes to its `setSecureContext`. */
@@ -72,21 +89,26 @@ async function tunnel(
   }
 }
 
-function granted({ grant, peer }: Established): string {
+function granted({ grant, recipients, seconds, id, epoch, peer }: Established): string {
   return head(200, 'Connection Established', {
-    [CONNECT_HEADERS.messages]: grant.messages,
-    [CONNECT_HEADERS.seconds]: grant.seconds,
+    [CONNECT_HEADERS.messages]: recipients,
+    [CONNECT_HEADERS.seconds]: seconds,
+    [CONNECT_HEADERS.grant]: id,
+    [CONNECT_HEADERS.epoch]: epoch,
     [CONNECT_HEADERS.provider]: grant.provider,
     [CONNECT_HEADERS.ehlo]: grant.ehlo,
     [CONNECT_HEADERS.peer]: peer,
   });
 }
 
-function refusal({ status, reason, message, retryAfterSeconds }: Refused): string {
+function refusal({ status, reason, message, retryMs }: Refused): string {
   const body = `${message}\n`;
   const headers = {
     [CONNECT_HEADERS.reason]: reason,
-    ...(retryAfterSeconds !== null && { 'retry-after': retryAfterSeconds }),
+    ...(retryMs !== null && {
+      'retry-after': Math.ceil(retryMs / 1000),
+      [CONNECT_HEADERS.retryMs]: Math.ceil(retryMs),
+    }),
     'content-type': 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     connection: 'close',
@@ -102,6 +124,19 @@ function head(status: number, phrase: string, headers: Record<string, string | n
   return [`HTTP/1.1 ${status} ${phrase}`, ...lines, '', ''].join('\r\n');
 }
 
+type Route = (egress: Egress, caller: Identity | null, body: string) => Promise<object>;
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  '/v1/fence': async (egress, caller, text) => {
+    const closed = await egress.fenceFor(caller, parse(fenceRequest, text));
+    return { closed } satisfies FenceResponse;
+  },
+  '/v1/outcomes': async (egress, caller, text) => {
+    egress.reported(caller, parse(outcomesRequest, text).reports);
+    return {};
+  },
+};
+
 async function answer(
   egress: Egress,
   request: IncomingMessage,
@@ -109,14 +144,14 @@ async function answer(
   log: Log,
 ): Promise<void> {
   try {
-    if (request.url !== '/v1/fence') return void response.writeHead(404).end();
+    const route = ROUTES[request.url ?? ''];
+    if (!route) return void response.writeHead(404).end();
     if (request.method !== 'POST') return void response.writeHead(405, { allow: 'POST' }).end();
-    const fence = parseFence(await body(request));
-    const closed = await egress.fenceFor(peerIdentity(request.socket as TLSSocket), fence);
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ closed } satisfies FenceResponse));
+    const text = await body(request);
+    const answered = JSON.stringify(await route(egress, peerIdentity(request.socket as TLSSocket), text));
+    response.writeHead(200, { 'content-type': 'application/json' }).end(answered);
   } catch (error) {
-    if (!(error instanceof Refused)) log.error({ err: error }, 'fence failed');
+    if (!(error instanceof Refused)) log.error({ err: error, url: request.url }, 'a request failed');
     const { status, reason, message } =
       error instanceof Refused ? error : { status: 500, reason: 'Bug', message: 'internal error' };
     response.writeHead(status, {
@@ -138,10 +173,10 @@ async function body(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function parseFence(text: string): z.infer<typeof fenceRequest> {
+function parse<T>(form: z.ZodType<T>, text: string): T {
   try {
-    return fenceRequest.parse(JSON.parse(text));
+    return form.parse(JSON.parse(text));
   } catch (error) {
-    throw new Refused('BadRequest', `not a fence request: ${(error as Error).message}`, { cause: error });
+    throw new Refused('BadRequest', `bad body: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -8,6 +8,8 @@ export interface TunnelLimits {
   readonly idleMs: number;
   /** The same, once one side has ended: a caller that died looks like one that ended, and its slot shall come back. */
   readonly halfClosedMs: number;
+  /** False once nothing may pass any more. A process that was stopped and goes on reads before its timers run. */
+  readonly mayCarry?: () => boolean;
   /** From the joining on. */
   readonly lifetimeMs: number;
 }
@@ -27,6 +29,10 @@ export async function join(
   remote.setTimeout(limits.idleMs, destroyBoth);
   for (const side of [client, remote])
     side.once('end', () => remote.setTimeout(Math.min(limits.idleMs, limits.halfClosedMs)));
+  const judge = () => {
+    if (limits.mayCarry?.() === false) destroyBoth();
+  };
+  client.on('data', judge);
   signal.addEventListener('abort', destroyBoth, { once: true });
   if (signal.aborted) destroyBoth();
   client.pipe(remote);

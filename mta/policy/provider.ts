@@ -5,11 +5,7 @@ import type { QueuePolicySpec } from '../../resources/kinds.ts';
 import { SHIPPED_PROVIDERS } from './providers.ts';
 
 export type Shaping = QueuePolicySpec['shaping'];
-export interface Limits {
-  /** Open connections per (source address, provider) over the whole fleet. */
-  readonly connections: number;
-  readonly messagesPerConnection: number;
-}
+export type Limits = Shaping['default'];
 export interface Provider {
   /** A provider's name (no dot in it), or a site's domain. */
   readonly name: string;

@@ -3,7 +3,13 @@ import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstr
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { Bus } from '../../mta/bus/client.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, type PoolKey, WARMUP_BUCKET } from '../../mta/bus/names.ts';
+import {
+  FLEET_BUCKET,
+  LEASE_BUCKET,
+  LIMITS_BUCKET,
+  type PoolKey,
+  WARMUP_BUCKET,
+} from '../../mta/bus/names.ts';
 import {
   bounceConsumerWish,
   bounceStreamWish,
@@ -98,14 +104,25 @@ export async function ensureFleetAssets(
   await ensureConsumer(manager, bounces.name, bounceConsumerWish());
   for (const bucket of [FLEET_BUCKET, LEASE_BUCKET, WARMUP_BUCKET])
     await ensureBucket(bus, manager, bucket, profile.replicas);
+  await ensureBucket(bus, manager, LIMITS_BUCKET, profile.replicas, LIMITS_KEPT_MS);
 }
+
+/** Egress says again every hour what is reserved; its longest window is a day. */
+const LIMITS_KEPT_MS = 2 * 86_400_000;
 
 async function ensureBucket(
   bus: Pick<Bus, 'js'>,
   manager: JetStreamManager,
   bucket: string,
   replicas: number,
+  keptMs = 0,
 ): Promise<void> {
   if (await orMissing(manager.streams.info(`KV_${bucket}`))) return;
-  await new Kvm(bus.js).create(bucket, { history: 1, replicas, storage: 'file', allow_direct: false });
+  await new Kvm(bus.js).create(bucket, {
+    history: 1,
+    replicas,
+    storage: 'file',
+    allow_direct: false,
+    ttl: keptMs,
+  });
 }

@@ -58,6 +58,16 @@ export class Budget {
     };
   }
 
+  /** Lets go of what is reserved and not granted. */
+  release(): void {
+    this.#free = 0;
+  }
+
+  /** A predecessor whose grants were to end later has ended them: what it had reserved counts from now. */
+  predecessorEnded(now: number): void {
+    for (const name of WINDOWS) this.#windows[name].endBy(now);
+  }
+
   /** Other limits, over the same history. What is reserved beyond them is let go at the next take. */
   setLimits(limits: WindowLimits): void {
     this.#limits = limits;
@@ -66,10 +76,10 @@ export class Budget {
   /** Takes up to `want` for a grant. Settle it once. */
   take(now: number, want: number): Taken {
     const tight = this.#tightest(now);
-    const units = Math.min(want, tight.room, this.#needsSlices() ? this.#free : want);
+    const units = Math.min(want, tight.room, this.isDurable ? this.#free : want);
     if (units >= 1) {
       this.#open += units;
-      if (this.#needsSlices()) this.#free -= units;
+      if (this.isDurable) this.#free -= units;
       return { units };
     }
     if (tight.room >= 1) return { units: 0, refused: 'Reserve' };
@@ -91,12 +101,12 @@ export class Budget {
   settle(now: number, units: number, used: number): void {
     this.#open = Math.max(0, this.#open - units);
     for (const name of WINDOWS) this.#windows[name].add(now, used);
-    if (this.#needsSlices()) this.#free = Math.min(this.#free + Math.max(0, units - used), this.#slice());
+    if (this.isDurable) this.#free = Math.min(this.#free + Math.max(0, units - used), this.#slice());
   }
 
   /** The next slice: to be written with `record(…, slice)` and then confirmed. 0: enough in hand, or no room. */
   slice(now: number): number {
-    if (!this.#needsSlices()) return 0;
+    if (!this.isDurable) return 0;
     return Math.max(0, Math.min(this.#slice() - this.#free, this.#tightest(now, DURABLE).room - this.#free));
   }
 
@@ -107,7 +117,7 @@ export class Budget {
 
   /** Whether a slice should be fetched before it is needed. */
   wantsSlice(now: number): boolean {
-    return this.#needsSlices() && this.#free * 2 < this.#slice() && this.slice(now) > 0;
+    return this.isDurable && this.#free * 2 < this.#slice() && this.slice(now) > 0;
   }
 
   /** What a successor must know, with `slice` more reserved than now. */
@@ -139,7 +149,8 @@ export class Budget {
     return tight;
   }
 
-  #needsSlices(): boolean {
+  /** Whether grants come out of what is reserved ahead. */
+  get isDurable(): boolean {
     return DURABLE.some((name) => this.#limits[name] != null);
   }
 
@@ -152,8 +163,8 @@ export class Budget {
 /** A predecessor's spans in the reader's monotonic time; what it had reserved counts as used when its last grant has ended. */
 function inherited({ reserved, windows }: BudgetRecord, name: WindowName, at: Takeover): Span[] {
   const moved = windows[name].map(({ until, units }) => ({
-    // A stamp from the future (its clock was ahead, or ours went back) counts as from now: longer, never shorter.
-    until: Math.min(at.now, at.now - at.wallNow + until + at.skewMs),
+    // A stamp from the future (its clock was ahead, or ours went back) counts as from now, or as a grant that is still open.
+    until: Math.min(Math.max(at.now, at.grantsEndAt), at.now - at.wallNow + until + at.skewMs),
     units,
   }));
   return [...moved, { until: Math.max(at.now, at.grantsEndAt), units: reserved }];

@@ -18,6 +18,8 @@ export interface PairRecord extends PairBudgets {
   readonly version: 1;
   readonly address: string;
   readonly provider: string;
+  /** Who wrote it, and the epoch it held the address under. */
+  readonly writer?: { readonly uid: string; readonly epoch: number };
 }
 export interface PairBudgets {
   readonly messages: BudgetRecord;
@@ -55,7 +57,7 @@ export class Pair {
   readonly #messages: Budget;
   readonly #attempts: Budget;
   readonly #turns = new Turns();
-  readonly #inherited: { readonly connections: number; readonly until: number };
+  #inherited: { readonly connections: number; readonly until: number };
   #open = 0;
 
   constructor(limits: PairLimits, record?: PairRecord | null, takeover?: Takeover) {
@@ -73,6 +75,16 @@ export class Pair {
     this.#limits = limits;
     this.#messages.setLimits(limits.messages);
     this.#attempts.setLimits({ minute: limits.attemptsPerMinute });
+  }
+
+  /**
+   * What a predecessor that handed over still has open, as it says itself; 0: its last grant has ended. Of a pair that was made with
+   * `grantsEndAt` in the future this ends the waiting.
+   */
+  setInherited(now: number, connections: number): void {
+    if (connections === 0 && now < this.#inherited.until)
+      for (const budget of [this.#messages, this.#attempts]) budget.predecessorEnded(now);
+    this.#inherited = { connections, until: connections === 0 ? 0 : Number.POSITIVE_INFINITY };
   }
 
   /** May `asker` open a connection now, and for how many recipients? A granted one is an attempt, a connection and a turn. */
@@ -132,6 +144,26 @@ export class Pair {
   /** Connections in use, inherited ones included. */
   connections(now: number): number {
     return this.#used(now);
+  }
+
+  /** Lets go of what is reserved and not granted: before the last record is written. */
+  release(): void {
+    this.#messages.release();
+    this.#attempts.release();
+  }
+
+  /** Whether limits hold that are reserved ahead. */
+  get isDurable(): boolean {
+    return this.#messages.isDurable || this.#attempts.isDurable;
+  }
+
+  get limits(): PairLimits {
+    return this.#limits;
+  }
+
+  /** Connection attempts of the last minute, those under way included. */
+  attempts(now: number): number {
+    return this.#attempts.used('minute', now);
   }
 
   /** Recipients counted in the window, open grants included. */

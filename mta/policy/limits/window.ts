@@ -43,6 +43,18 @@ export class Window {
     else this.#spans.splice(index, 0, { until, units });
   }
 
+  /** What was to end after `now` has ended. */
+  endBy(now: number): void {
+    const late = this.#spans.slice(this.#first).filter(({ until }) => until > now);
+    if (late.length === 0) return;
+    this.#spans = this.#spans.slice(this.#first, this.#spans.length - late.length);
+    this.#first = 0;
+    for (const { units } of late) {
+      this.#total -= units;
+      this.add(now, units);
+    }
+  }
+
   /** Recipients that count at `now`. */
   count(now: number): number {
     for (

@@ -46,10 +46,11 @@
   permissions: {
     publish: {
       allow: [
-        "$JS.API.INFO", "$KV.leases.>", "$KV.warmup.>"
+        "$JS.API.INFO", "$KV.leases.>", "$KV.warmup.>", "$KV.limits.>"
         {{ include "postfleet.nats.readBucket" "fleet" }}
         {{ include "postfleet.nats.readBucket" "leases" }}
         {{ include "postfleet.nats.readBucket" "warmup" }}
+        {{ include "postfleet.nats.readBucket" "limits" }}
       ]
     }
     subscribe: { allow: ["_INBOX_egress.>"] }

@@ -1,0 +1,206 @@
+// Whether a connection is granted within the limits, and for how many recipients: one Pair for each (address, provider) held here.
+import { type ConnectRefusal, LONGEST_CONNECTION_MS } from '../../bus/connect.ts';
+import type { Lingering } from '../../bus/snapshot.ts';
+import type { PairAnswer, PairLimits, PairRecord } from '../../policy/limits/pair.ts';
+import type { Asker } from '../../policy/limits/turns.ts';
+import type { Clock } from '../keeper.ts';
+import type { RecordStore } from '../record_store.ts';
+import { type GrantHandle, Grants } from './grants.ts';
+import { forget, limitRefusals, show } from './metrics.ts';
+import { PairKeeper, type Predecessor } from './pair_keeper.ts';
+import { NO_OTHER, type OtherRoom } from './port.ts';
+
+export interface LimiterOptions {
+  /** This pod's UID. */
+  readonly uid: string;
+  readonly clock: Clock;
+  /** ms since the epoch. */
+  readonly wallNow: () => number;
+  readonly store: (address: string, provider: string) => RecordStore<PairRecord>;
+  readonly other?: OtherRoom;
+  readonly warn: (error: unknown) => void;
+}
+
+export interface Ask extends Asker {
+  readonly address: string;
+  readonly provider: string;
+  /** Recipients; null: the caller does not say, and does not report. */
+  readonly want: number | null;
+  readonly limits: PairLimits;
+  /** The epoch the address is held under. */
+  readonly epoch: number;
+  /** Its caller says that the connection carries nothing more. */
+  readonly onDone: () => void;
+}
+
+export type Asked =
+  | {
+      readonly verdict: 'granted';
+      readonly handle: GrantHandle;
+      readonly recipients: number;
+      /** No transaction may start from then on, ms since the epoch. */
+      readonly until: number | null;
+    }
+  | {
+      readonly verdict: 'refused';
+      readonly reason: ConnectRefusal;
+      readonly message: string;
+      readonly retryMs: number;
+    }
+  /** Something must be read or written first: ask again then. */
+  | { readonly verdict: 'wait'; readonly until: Promise<void> };
+
+/** How soon to ask again when NATS has not taken a record. */
+const AWAY_RETRY_MS = 2000;
+/** What nobody has asked for so long is forgotten; its record stays. */
+const IDLE_MS = 3_600_000;
+
+export class Limiter {
+  readonly grants: Grants;
+  readonly #options: LimiterOptions;
+  readonly #keepers = new Map<string, PairKeeper>();
+  /** By address, what holders before still have open. */
+  readonly #lingering = new Map<string, readonly Lingering[]>();
+
+  constructor(options: LimiterOptions) {
+    this.#options = options;
+    this.grants = new Grants(options.clock);
+  }
+
+  /** The decision, without a gap between the look at the counters and their rise. */
+  ask(ask: Ask): Asked {
+    const { clock, other = NO_OTHER } = this.#options;
+    const { address, provider, limits } = ask;
+    const keeper = this.#keeperOf(ask);
+    const now = clock.now();
+    keeper.askedAt = now;
+    const { pair } = keeper;
+    if (!pair) {
+      if (keeper.failure && !keeper.mayRetry) return away(keeper.failure);
+      return { verdict: 'wait', until: keeper.load(limits, () => this.#before(address, provider)) };
+    }
+    if (pair.limits !== limits) pair.setLimits(limits);
+    const room = other.room(address, provider);
+    if (room.kind === 'reserve') return { verdict: 'wait', until: other.reserve(address, provider) };
+    if (room.kind === 'none') return { verdict: 'refused', ...room };
+    const want = Math.max(1, ask.want ?? limits.messagesPerConnection);
+    const outside = { recipients: room.recipients, connections: Number.POSITIVE_INFINITY };
+    const answer = pair.grant(ask, now, want, outside);
+    if (answer.verdict === 'reserve')
+      return keeper.mayRetry
+        ? { verdict: 'wait', until: keeper.reserve() }
+        : away(keeper.failure ?? 'a write of its record failed');
+    if (answer.verdict === 'refused') return refused(ask, answer);
+    const { grant } = answer;
+    const claim = other.claim(address, provider, grant.recipients);
+    const handle = this.grants.issue(ask.pod, grant, claim, ask.want !== null, ask.onDone);
+    keeper.tend();
+    return { verdict: 'granted', handle, recipients: grant.recipients, until: claim?.until ?? null };
+  }
+
+  #keeperOf({ address, provider, epoch }: Ask): PairKeeper {
+    const key = keyOf(address, provider);
+    const known = this.#keepers.get(key);
+    if (known?.options.writer.epoch === epoch) return known;
+    const { uid, clock, wallNow, store, warn } = this.#options;
+    const writer = { uid, epoch };
+    const parts = {
+      address,
+      provider,
+      writer,
+      store: store(address, provider),
+      now: clock.now,
+      wallNow,
+      warn,
+    };
+    const keeper = new PairKeeper(parts);
+    this.#keepers.set(key, keeper);
+    return keeper;
+  }
+
+  #before(address: string, provider: string): Predecessor {
+    const connections = openOf(this.#lingering.get(address) ?? [], provider);
+    const now = this.#options.clock.now();
+    return { connections, grantsEndAt: connections > 0 ? now + LONGEST_CONNECTION_MS : now };
+  }
+
+  /** What holders of the address before still have open, by their own word: it counts until it has ended. */
+  inherit(address: string, lingering: readonly Lingering[]): void {
+    const before = this.#lingering.get(address);
+    if (before === lingering || (!before && lingering.length === 0)) return;
+    this.#lingering.set(address, lingering);
+    for (const { pair, options } of this.#keepers.values())
+      if (options.address === address)
+        pair?.setInherited(this.#options.clock.now(), openOf(lingering, options.provider));
+  }
+
+  /** The address is no longer held: what is open still ends, and the next holder finds the record. */
+  async leave(address: string): Promise<void> {
+    const left = [...this.#keepers].filter(([, { options }]) => options.address === address);
+    this.#lingering.delete(address);
+    await Promise.all(left.map(([key]) => this.#drop(key)));
+  }
+
+  async leaveAll(): Promise<void> {
+    await Promise.all([...this.#keepers.keys()].map((key) => this.#drop(key)));
+  }
+
+  async #drop(key: string): Promise<void> {
+    const keeper = this.#keepers.get(key);
+    this.#keepers.delete(key);
+    if (!keeper) return;
+    forget(keeper.options.address, keeper.options.provider);
+    await keeper.release();
+  }
+
+  /** To be called every second. */
+  tick(): void {
+    const now = this.#options.clock.now();
+    for (const [key, keeper] of this.#keepers) {
+      keeper.tend();
+      const idle = now - keeper.askedAt > IDLE_MS && (keeper.pair?.connections(now) ?? 0) === 0;
+      if (idle) void this.#drop(key);
+    }
+  }
+
+  /** Brings the gauges up to date. */
+  show(): void {
+    const now = this.#options.clock.now();
+    for (const { options, pair } of this.#keepers.values())
+      if (pair) show(options.address, options.provider, pair, now);
+  }
+}
+
+const keyOf = (address: string, provider: string): string => `${address} ${provider}`;
+
+const openOf = (lingering: readonly Lingering[], provider: string): number =>
+  lingering.reduce((sum, { open }) => sum + (open[provider] ?? 0), 0);
+
+const away = (why: string): Asked => ({
+  verdict: 'refused',
+  reason: 'RateLimit',
+  message: `nothing can be reserved of the limits: ${why}`,
+  retryMs: AWAY_RETRY_MS,
+});
+
+function refused(
+  { address, provider, limits }: Ask,
+  { limit, retryMs }: Extract<PairAnswer, { verdict: 'refused' }>,
+): Asked {
+  limitRefusals.inc({ address, provider, limit });
+  const at = `from ${address} to ${provider}`;
+  const message = {
+    connections: `${limits.connections} connections ${at} are open`,
+    turn: `it is the turn of others ${at}`,
+    attempts: `${limits.attemptsPerMinute} connections ${at} were begun within a minute`,
+    outside: `nothing is left ${at}`,
+  };
+  const reason = limit === 'connections' || limit === 'turn' ? 'ConnectionLimit' : 'RateLimit';
+  const window = limit in message ? null : limits.messages[limit as keyof typeof limits.messages];
+  return {
+    verdict: 'refused',
+    reason,
+    message: message[limit as keyof typeof message] ?? `${window} recipients ${at} within a ${limit}`,
+    retryMs,
+  };
+}
