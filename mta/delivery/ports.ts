@@ -3,13 +3,11 @@ import type { QueuePolicySpec } from '../../resources/kinds.ts';
 import type { HopId, Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
 
-/** The wall clock (ms since the epoch) and a monotonic one (ms), passed in so that tests can move them. */
+/** The time (ms since the epoch; see steady.ts) and a monotonic clock (ms), passed in so that tests can move them. */
 export interface Clock {
   now(): number;
   monotonic(): number;
 }
-
-export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 /** A delivery of one stored message by JetStream. Answers that fail on their way cost a redelivery, so they never throw. */
 export interface MailMessage {

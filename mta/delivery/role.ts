@@ -20,12 +20,14 @@ import { fenceEverywhere } from './fence.ts';
 import type { FenceTimes } from './fence_decide.ts';
 import { Fleet } from './fleet.ts';
 import type { Fence } from './gate.ts';
+import { keepClock } from './kept-clock.ts';
 import { ShardMemory } from './memory/memory.ts';
 import { readMemory } from './memory/reader.ts';
-import { type SuppressionLookup, systemClock } from './ports.ts';
+import type { Clock, SuppressionLookup } from './ports.ts';
 import { publisher, trusted } from './publish.ts';
 import { EgressSender, type SenderParts } from './sender.ts';
 import { Shards } from './shards.ts';
+import { SteadyClock } from './steady.ts';
 import { Tunnels } from './tunnel.ts';
 import { readAssignment, readLeases, watchFleet } from './watch.ts';
 
@@ -51,6 +53,8 @@ export interface RoleParts {
   readonly openSpool?: (folder: string) => Promise<Spool>;
 }
 
+const monotonic = (): number => performance.now();
+
 const FENCE_TIMES: FenceTimes = { leaseMs: LEASE_MS, connectionMs: LONGEST_CONNECTION_MS, pollMs: 1000 };
 /** An assignment that egress says is old is read anew at most this often. */
 const REFRESH_MS = 1000;
@@ -69,10 +73,12 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const { log, readiness, pod, uid, pool, lookupMx, suppressed } = parts;
   mkdirSync(parts.spoolDir, { recursive: true });
   const spool = await (parts.openSpool ?? openSpool)(join(parts.spoolDir, 'spool'));
+  const clock = new SteadyClock(() => Date.now(), monotonic);
+  const saveClock = keepClock(parts.spoolDir, clock, log);
   const fleet = new Fleet(join(parts.spoolDir, 'fleet'), log);
   const state: { bus: Bus | null; assigned: boolean } = { bus: null, assigned: false };
   const egressTls = () => parts.identity.clientTls({ role: 'egress' });
-  const sender = sending(parts, egressTls, fleet, {
+  const sender = sending(parts, clock, egressTls, fleet, {
     policy: () => engine.policy,
     epochs: () => engine.duties.epochs,
     stale: (stale) => {
@@ -84,7 +90,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const engine: Engine = new Engine({
     ...{ pod, uid, pool, spool, memory, fleet, sender, log, lookupMx, suppressed },
     publish: publisher(() => state.bus),
-    clock: systemClock,
+    clock,
     random: Math.random,
     obstacle: (name, why) => readiness.set(name, why),
     ...(parts.registry && { registry: parts.registry }),
@@ -146,6 +152,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       await engine.stop(graceMs);
       await memory.stop(FLUSH_MS);
       fleet.saveNow();
+      saveClock();
       log.info({ left: spool.stats().entries }, 'delivery ends; the spool stays');
       await flushed(state.bus);
       await spool.close();
@@ -156,6 +163,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
 
 function sending(
   { log, smtpPort }: RoleParts,
+  clock: Clock,
   tls: () => RequestOptions,
   fleet: Fleet,
   engine: Pick<SenderParts, 'policy' | 'epochs' | 'stale'>,
@@ -163,7 +171,7 @@ function sending(
   return new EgressSender({
     ...engine,
     tunnels: new Tunnels(tls, smtpPort),
-    clock: systemClock,
+    clock,
     log,
     random: Math.random,
     ipPool: () => fleet.ipPool,
@@ -189,7 +197,7 @@ function remembering({ pool, log, readiness }: RoleParts, bus: () => Bus | null)
   return new ShardMemory({
     write: (shard, chunk) => publish(memorySubject(key, shard), chunk, null, memoryStream(key)),
     read: async (shard) => readMemory(trusted(bus()), key, shard),
-    monotonic: systemClock.monotonic,
+    monotonic,
     log,
     obstacle: (why) => readiness.set('memory', why),
   });
@@ -202,7 +210,6 @@ function fencing(
   bus: () => Bus | null,
   fleet: Fleet,
 ): Fence {
-  const { monotonic } = systemClock;
   const parts = { tls, times, monotonic, log, readLeases: () => readLeases(bus(), fleet) };
   return (shard, epoch, uid, signal) =>
     fenceEverywhere(parts, () => ({ pool, shard, epoch: epoch(), uid }), signal);

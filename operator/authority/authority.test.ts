@@ -20,7 +20,7 @@ describe('the authority', () => {
     expect(certificate.checkIssued(new X509Certificate(authority.ca))).toBe(true);
     expect(certificate.verify(new X509Certificate(authority.ca).publicKey)).toBe(true);
     expect(certificate.validToDate).toEqual(new Date('2030-01-02T00:00:00Z'));
-    expect(certificate.validFromDate).toEqual(new Date('2029-12-31T23:55:00Z'));
+    expect(certificate.validFromDate).toEqual(new Date('2029-12-31T18:00:00Z'));
     expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
     expect(certificate.ca).toBe(false);
   });

@@ -16,10 +16,18 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from '../../process/identity/x509.ts';
-import { certify, type IssueOptions, issue, later, newSerial, type Signer } from './issue.ts';
+import {
+  BACKDATED_SECONDS,
+  certify,
+  type IssueOptions,
+  issue,
+  later,
+  newSerial,
+  type Signer,
+} from './issue.ts';
 
 const DAY = 86_400;
-/** A pod's certificate lives a day and is renewed after 16 hours. */
+/** A pod's certificate lives a day from when it is made, and is renewed after 11 to 14 hours. */
 export const IDENTITY_SECONDS = DAY;
 const AUTHORITY_SECONDS = 3650 * DAY;
 
@@ -87,7 +95,7 @@ export async function createAuthority(now = new Date()): Promise<Authority> {
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
     name: 'CN=postfleet authority',
-    notBefore: later(now, -300),
+    notBefore: later(now, -BACKDATED_SECONDS),
     notAfter: later(now, AUTHORITY_SECONDS),
     keys,
     signingAlgorithm: SIGNATURE_ALGORITHM,

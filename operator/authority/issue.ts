@@ -30,8 +30,11 @@ export class BadRequest extends Error {
   override readonly name = 'BadRequest';
 }
 
-/** Clocks of nodes differ; a certificate is valid from this long before it was made. */
-const BACKDATED_SECONDS = 300;
+/**
+ * A certificate is valid from this long before it was made. Clocks of nodes differ, and they jump: one that is hours behind for a while would
+ * otherwise refuse every peer whose certificate is younger than that, and nobody could connect to its pods.
+ */
+export const BACKDATED_SECONDS = 6 * 3600;
 
 export interface IssueOptions {
   readonly identity: Identity;

@@ -302,7 +302,7 @@ describe('ensureIdentity', () => {
     const told: Credentials[] = [];
     const identity = await start({ onRenewed: (credentials) => told.push(credentials) });
     const before = identity.credentials;
-    now = new Date(+now + 15 * HOUR);
+    now = new Date(+now + 13 * HOUR);
     await tick();
     expect(obtained).toBe(1);
     now = new Date(+now + 1.5 * HOUR);
