@@ -1,10 +1,14 @@
-// A spool filled directly, as if so many parcels had been deferred.
-import { randomBytes } from 'node:crypto';
-import type { HopId } from '../mta/message/parcel.ts';
+// A spool filled directly, as if so many parcels had been deferred; and what such a parcel is, so that it can be told again later.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import type { HopId, Parcel, ParcelId } from '../mta/message/parcel.ts';
 import { parcelOf, recipient } from '../mta/spool/fixtures.ts';
-import type { LmdbSpool } from '../mta/spool/lmdb.ts';
+import { type LmdbSpool, openSpool } from '../mta/spool/lmdb.ts';
+import type { SpoolChange } from '../mta/spool/port.ts';
 
 export const IN_FLIGHT = 50;
+/** Parcels put by one commit: filling is not what is measured. */
+const AT_ONCE = 20;
 
 /** Runs `one` for each number below `count`, so many at a time. */
 export async function each(count: number, one: (number: number) => Promise<void>): Promise<void> {
@@ -15,19 +19,63 @@ export async function each(count: number, one: (number: number) => Promise<void>
   await Promise.all(Array.from({ length: IN_FLIGHT }, work));
 }
 
-/** Puts `count` parcels of 10 KB to 20 domains; the recipient of number n is due at `dueAt` + n ms. Gives their hop ids. */
-export async function fillSpool(spool: LmdbSpool, count: number, dueAt: number): Promise<readonly HopId[]> {
+export interface Filling {
+  readonly count: number;
+  /** SendingPool as namespace/name. */
+  readonly pool: string;
+  readonly acceptedAt: number;
+  /** When the recipient of number n is due, ms since the epoch. */
+  readonly dueAt: (number: number) => number;
+  readonly domains: readonly string[];
+}
+
+/** The text of all messages: 10 KB. */
+const TEXT = randomBytes(7500).toString('base64').replace(/.{76}/g, '$&\r\n');
+
+/** Parcel `number` of a filling: every field that a hand-over has to keep differs from the preset. Ids are hashes, as in life. */
+export function deferredParcel(number: number, filling: Filling): Parcel {
+  const { pool, acceptedAt, dueAt, domains } = filling;
+  const address = `r${number}@${domains[number % domains.length]}`;
+  const deferred = {
+    ...recipient(address, dueAt(number)),
+    attempts: 1 + (number % 7),
+    lastReply: `451 4.7.1 come back later (${number})`,
+    stickySource: `127.2.0.${1 + (number % 3)}`,
+  };
+  return parcelOf(number, {
+    id: hash(`parcel ${number}`) as ParcelId,
+    hopId: hash(`hop ${number}`) as HopId,
+    pool,
+    acceptedAt: acceptedAt + number,
+    recipients: [deferred],
+    message: Buffer.from(`Subject: ${number}\r\n\r\n${TEXT}`),
+  });
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+
+/** Fills the spool in the folder; gives its parcels' hop ids. */
+export async function fillSpoolAt(folder: string, filling: Filling): Promise<readonly HopId[]> {
+  mkdirSync(folder, { recursive: true });
+  const spool = await openSpool(folder);
+  const ids = await fillSpool(spool, filling);
+  await spool.close();
+  return ids;
+}
+
+/** Puts the parcels of a filling; gives their hop ids. */
+export async function fillSpool(
+  spool: LmdbSpool,
+  filling: Filling,
+  atOnce: number = AT_ONCE,
+): Promise<readonly HopId[]> {
   const ids: HopId[] = [];
-  const text = randomBytes(7500).toString('base64');
-  const acceptedAt = Date.now();
-  await each(count, async (number) => {
-    // Ids as they are in life: hashes, so that every table is written at random places.
-    const hopId = randomBytes(16).toString('hex') as HopId;
-    const message = Buffer.from(`Subject: ${number}\r\n\r\n${text}`);
-    const recipients = [recipient(`r${number}@d${number % 20}.test`, dueAt + number)];
-    const parcel = parcelOf(number, { hopId, message, recipients, acceptedAt });
-    await spool.commit([{ kind: 'put', parcel }]);
-    ids.push(hopId);
+  await each(Math.ceil(filling.count / atOnce), async (batch) => {
+    const changes: SpoolChange[] = [];
+    for (let number = batch * atOnce; number < Math.min(filling.count, (batch + 1) * atOnce); number++)
+      changes.push({ kind: 'put', parcel: deferredParcel(number, filling) });
+    await spool.commit(changes);
+    for (const change of changes) if (change.kind === 'put') ids.push(change.parcel.hopId);
   });
   return ids;
 }

@@ -11,6 +11,8 @@ import { each, fillSpool, IN_FLIGHT } from './fill-spool.ts';
 const PARCELS = 100_000;
 const CONDITIONS = `${PARCELS} parcels of 10 KB, one recipient each, ${IN_FLIGHT} commits in flight`;
 const MB = 1024 * 1024;
+const DOMAINS = Array.from({ length: 20 }, (_, i) => `d${i}.test`);
+const FILLING = { count: PARCELS, pool: 'mail/main', domains: DOMAINS };
 
 /** CPU seconds, wall seconds of `work`. */
 async function measured(work: () => Promise<void>) {
@@ -25,8 +27,9 @@ const per1000 = (seconds: number, count: number): number => rounded((seconds / c
 async function holdAndFinish(dir: string): Promise<Figure[]> {
   const spool = await openSpool(dir);
   let ids: readonly HopId[] = [];
+  const now = Date.now();
   const put = await measured(async () => {
-    ids = await fillSpool(spool, PARCELS, Date.now());
+    ids = await fillSpool(spool, { ...FILLING, acceptedAt: now, dueAt: (number) => now + number }, 1);
   });
   const ready = ['spool_100k_ready_seconds', 'spool_100k_rss_mb', 'spool_100k_read_rss_mb'];
   await spool.close();
