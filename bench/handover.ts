@@ -2,8 +2,9 @@
 // memory does not grow with its queue. Afterwards every parcel is looked for: held exactly once, unchanged.
 //   node bench/handover.ts [parcels] [nats-servers]      POSTFLEET_BENCH_PROFILE=<folder>: CPU profiles of the pods
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Fleet, type RolePod, startFleet } from '../e2e/rig/fleet.ts';
-import { type Child, until } from '../e2e/rig/servers.ts';
+import type { Child } from '../e2e/rig/servers.ts';
 import { cpuSeconds } from './cpu.ts';
 import { countsOf, type Memory, memoryMb, startAgain } from './delivery.ts';
 import { type Figure, recordFigures, rounded } from './figures.ts';
@@ -111,13 +112,22 @@ async function handOver(
     highestAnon = Math.max(highestAnon, memoryMb(pid).anon);
     return (await countsOf(fleet, leaving)).queued === 0;
   };
-  await until('the leaving pod to be empty', isEmpty, MOST_MS);
+  await untilSeen('the leaving pod to be empty', isEmpty);
   const emptySeconds = seconds();
-  await until('the others to hold everything', () => areHeld(fleet, others, run.parcels), MOST_MS);
+  await untilSeen('the others to hold everything', () => areHeld(fleet, others, run.parcels));
   const heldSeconds = seconds();
   const spent = Object.entries(cpuOf(pids)).map(([name, cpu]) => [name, cpu - (cpuBefore[name] ?? 0)]);
   const memory = { before, highestAnon, after: memoryMb(pid) };
   return { emptySeconds, heldSeconds, memory, cpu: Object.fromEntries(spent) };
+}
+
+/** Asks four times a second: a scrape costs the pod milliseconds. */
+async function untilSeen(what: string, check: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + MOST_MS;
+  while (!(await check())) {
+    if (performance.now() > end) throw new Error(`waited ${MOST_MS} ms for ${what}`);
+    await delay(250);
+  }
 }
 
 async function areHeld(fleet: Fleet, others: readonly RolePod[], parcels: number): Promise<boolean> {

@@ -70,7 +70,7 @@ export class Acknowledger {
   async #untilConfirmed(held: Held): Promise<void> {
     while (!this.#stopped) {
       if (await this.#confirm(held)) {
-        this.#memory.remember(held.shard, held.hopId);
+        for (const hopId of held.carries) this.#memory.remember(held.shard, hopId);
         break;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());

@@ -5,9 +5,13 @@ import type { HopId, Parcel } from '../message/parcel.ts';
 import type { MailMessage } from './ports.ts';
 
 export interface Held {
+  /** Of a bundle: its id. */
   readonly hopId: HopId;
+  /** The hop ids that are acknowledged with it: its own, or those of the parcels in the bundle. */
+  readonly carries: readonly HopId[];
   readonly shard: number;
-  readonly bytes: number;
+  /** In memory; 0 once it is released. */
+  bytes: number;
   /** Monotonic ms of its arrival. */
   readonly since: number;
   /** The latest delivery of it: the one that is acknowledged. */
@@ -47,9 +51,26 @@ export class Hand {
 
   /** Takes a parcel in hand; `parcel` null: only its acknowledgement is to be made. */
   add(hopId: HopId, shard: number, message: MailMessage, parcel: Parcel | null, since: number): Held {
-    const bytes = parcel ? message.data.length : 0;
+    return this.#add(hopId, [hopId], shard, message, parcel, since, parcel ? message.data.length : 0);
+  }
+
+  /** Takes a bundle in hand, which is being written to the spool whole and then acknowledged. */
+  addBundle(id: HopId, carries: readonly HopId[], shard: number, message: MailMessage, since: number): Held {
+    return this.#add(id, carries, shard, message, null, since, message.data.length);
+  }
+
+  #add(
+    hopId: HopId,
+    carries: readonly HopId[],
+    shard: number,
+    message: MailMessage,
+    parcel: Parcel | null,
+    since: number,
+    bytes: number,
+  ): Held {
     const held: Held = {
       hopId,
+      carries,
       shard,
       bytes,
       since,
@@ -67,7 +88,8 @@ export class Hand {
 
   /** Its copy or its fate is durable: the message may leave memory. */
   release(held: Held): void {
-    if (held.parcel) this.#bytes -= held.bytes;
+    this.#bytes -= held.bytes;
+    held.bytes = 0;
     held.parcel = null;
   }
 

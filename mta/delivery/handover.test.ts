@@ -1,7 +1,7 @@
 import { queuePolicySpec } from '../../resources/kinds.ts';
 import { type HopId, PARCEL_VERSION, type ParcelId, type Recipient } from '../message/parcel.ts';
 import { bounceDue } from './bounce.ts';
-import { destinationOf, isForgotten, onward } from './handover.ts';
+import { destinationOf, Gathering, isForgotten, onward } from './onward.ts';
 
 const recipient = (address: string): Recipient => ({
   ...{ address, attempts: 3, dueAt: 99, lastReply: '450 later', stickySource: '192.0.2.1' },
@@ -46,6 +46,28 @@ describe('hand-over', () => {
       recipients: entries.map((entry) => entry.recipient),
       message: Buffer.from('m'),
     });
+  });
+});
+
+describe('gathering', () => {
+  const KIB = 1024;
+  test('parcels of one shard go together up to 256 KiB, and what is left at the end', () => {
+    const gathering = new Gathering();
+    const sizes = [100, 100, 100, 300, 10].map((kib) => kib * KIB);
+    const given = sizes.flatMap((bytes, n) => gathering.add(1, `h${n}` as HopId, bytes));
+    expect(gathering.add(2, 'other' as HopId, KIB)).toEqual([]);
+    expect(given).toEqual([['h0', 'h1'], ['h3']]);
+    expect([...gathering.rest()]).toEqual([
+      [1, ['h2', 'h4']],
+      [2, ['other']],
+    ]);
+    expect([...gathering.rest()]).toEqual([]);
+  });
+
+  test('and up to a hundred', () => {
+    const gathering = new Gathering();
+    const given = Array.from({ length: 250 }, (_, n) => gathering.add(0, `h${n}` as HopId, 1)).flat();
+    expect(given.map((ids) => ids.length)).toEqual([100, 100]);
   });
 });
 

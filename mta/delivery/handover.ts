@@ -1,14 +1,15 @@
-// Handing the spool over to the other pods' shards (design: Draining, 3). For each parcel, once none of its recipients is in
-// flight: the marker `moving` durable → publish under the id of this hand-over → confirmed → removed here. A crash or an
-// unknown outcome repeats the same id, for the marker freezes what it was made from. So a parcel that is marked
-// must be handed over even when the drain is cancelled: it may be stored at the other end already.
+// Handing the spool over to the other pods' shards (design: Draining, 3). For each bundle of parcels that go to one shard, once none of
+// their recipients is in flight: the marker `moving` of each durable → published, each under the id of its hand-over → confirmed →
+// removed here. A crash or an unknown outcome repeats the same ids, for the marker freezes what they were made from. So a parcel that is
+// marked must be handed over even when the drain is cancelled: it may be stored at the other end already.
 import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import { mailStream, mailSubject, poolKey, TRANSFER_CLASS } from '../bus/names.ts';
-import { encodeParcel, type HopId, nextHopId, type Parcel, shardOf } from '../message/parcel.ts';
-import type { HeldParcel, Spool, SpoolEntry } from '../spool/port.ts';
+import { bundleId, encodeBundle } from '../message/bundle.ts';
+import { encodeParcel, type HopId, shardOf } from '../message/parcel.ts';
+import type { HeldParcel, Spool, SpoolChange } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
-import { REMEMBERED_MS } from './memory/memory.ts';
+import { type Destination, destinationOf, Gathering, isForgotten, onward } from './onward.ts';
 import type { Clock, Publish } from './ports.ts';
 
 export interface HandoverParts {
@@ -24,42 +25,35 @@ export interface HandoverParts {
   readonly possiblyRepeated: (recipients: number) => void;
 }
 
-type Destination = NonNullable<HeldParcel['moving']>;
+/** Parcels of one bundle. */
+interface Bundle {
+  readonly shard: number;
+  readonly hopIds: readonly HopId[];
+}
+
+/** A parcel of a bundle that is on its way. */
+interface Leaving {
+  readonly hopId: HopId;
+  /** SendingPool as namespace/name. */
+  readonly pool: string;
+  readonly indexes: readonly number[];
+  readonly to: Destination;
+  readonly marked: boolean;
+  /** As the next pod gets it. */
+  readonly encoded: Uint8Array;
+}
 
 /** Whether a parcel may go although not everything is to go. */
 export type Shares = (hopId: HopId, parcel: HeldParcel) => boolean;
 
 const PAGE = 200;
+/** Bundles under way. */
 const AT_ONCE = 8;
+/** Of one publish, unless a single parcel is larger: many recipients can make a bundle of small messages large. */
+const MOST_BYTES = 1024 * 1024;
 const AGAIN_MS = 500;
 /** When there was nothing to share. */
 const NOTHING_MS = 2000;
-
-/** Where a parcel goes, and under which id: the same answer every time as long as its recipients are the same. */
-export function destinationOf(
-  header: Pick<Parcel, 'id'>,
-  entries: readonly SpoolEntry[],
-  hopId: HopId,
-  shards: number,
-): Destination {
-  const addresses = entries.map(({ recipient }) => recipient.address);
-  return { hopId: nextHopId(hopId, addresses), shard: shardOf(header.id, shards) };
-}
-
-/** Whether the receiver may have had it and forgotten: the marker is older than any memory. Pure. */
-export const isForgotten = ({ at }: Destination, now: number): boolean =>
-  at !== undefined && now - at > REMEMBERED_MS;
-
-/** The parcel as the next pod gets it: everything that has happened to its recipients goes along. */
-export function onward(
-  header: HeldParcel['header'],
-  entries: readonly SpoolEntry[],
-  message: Buffer,
-  to: Destination,
-): Parcel {
-  const recipients = entries.map(({ recipient }) => recipient);
-  return { ...header, hopId: to.hopId, hop: header.hop + 1, recipients, message };
-}
 
 export class Handover {
   readonly #parts: HandoverParts;
@@ -137,7 +131,21 @@ export class Handover {
 
   /** One pass over the spool; returns how many parcels are marked and still here. */
   async #pass(): Promise<number> {
+    // A shard that takes nothing now is not tried with more in this pass: what is marked for it is delivered by nobody meanwhile.
+    const refusing = new Set<number>();
+    const bundles = this.#bundles(refusing);
     let left = 0;
+    const work = async () => {
+      for (let one = await bundles.next(); !one.done; one = await bundles.next())
+        left += await this.#send(one.value, refusing);
+    };
+    const all = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
+    for (const one of all) if (one.status === 'rejected') throw one.reason;
+    return left;
+  }
+
+  async *#bundles(refusing: ReadonlySet<number>): AsyncGenerator<Bundle, void> {
+    const gathering = new Gathering();
     let after: HopId | null = null;
     while (!this.#stopped) {
       const page: readonly HopId[] = this.#parts.spool.held(after, PAGE);
@@ -146,49 +154,111 @@ export class Handover {
       after = last;
       // A pass over a long queue must leave the event loop its turn.
       await new Promise((resolve) => setImmediate(resolve));
-      for (let at = 0; at < page.length && !this.#stopped; at += AT_ONCE)
-        left += (await Promise.all(page.slice(at, at + AT_ONCE).map((hopId) => this.#move(hopId)))).filter(
-          Boolean,
-        ).length;
+      for (const hopId of page) {
+        const found = this.#goes(hopId, refusing);
+        if (!found) continue;
+        const { shard, bytes } = found;
+        for (const hopIds of gathering.add(shard, hopId, bytes)) yield { shard, hopIds };
+      }
     }
-    return left;
+    for (const [shard, hopIds] of gathering.rest()) if (!this.#stopped) yield { shard, hopIds };
+  }
+
+  /** Where a parcel is to go now; null: it stays for the moment. */
+  #goes(hopId: HopId, refusing: ReadonlySet<number>): { shard: number; bytes: number } | null {
+    const { spool, busy, shards } = this.#parts;
+    const parcel = spool.parcel(hopId);
+    if (!parcel) return null;
+    const bytes = parcel.messageBytes;
+    if (parcel.moving) return { shard: parcel.moving.shard, bytes };
+    const shard = shardOf(parcel.header.id, shards());
+    return !busy.hasAny(hopId) && !refusing.has(shard) && this.#isToGo(hopId, parcel)
+      ? { shard, bytes }
+      : null;
   }
 
   #isToGo(hopId: HopId, parcel: HeldParcel): boolean {
     return this.#all || (this.#shares?.(hopId, parcel) ?? false);
   }
 
-  /** Moves one parcel; true: it is marked and still here. */
-  async #move(hopId: HopId): Promise<boolean> {
-    const { spool, busy, log, shards, clock } = this.#parts;
-    const parcel = spool.parcel(hopId);
-    if (!parcel || (!parcel.moving && (busy.hasAny(hopId) || !this.#isToGo(hopId, parcel)))) return false;
-    let marked = parcel.moving !== null;
+  /** Hands a bundle over; gives how many of its parcels are marked and still here. */
+  async #send({ shard, hopIds }: Bundle, refusing: Set<number>): Promise<number> {
+    const { spool, log } = this.#parts;
+    const { leaving, stuck: left } = this.#readyToLeave(hopIds, shard, refusing);
+    const [first] = leaving;
+    if (!first) return left;
+    let marked = leaving.filter((one) => one.marked).length;
     try {
-      const entries = spool.entriesOf(hopId);
-      const at = clock.now();
-      const to = parcel.moving ?? { ...destinationOf(parcel.header, entries, hopId, shards()), at };
-      const next = onward(parcel.header, entries, spool.message(hopId), to);
-      if (!parcel.moving) await spool.commit([{ kind: 'moving', hopId, to }]);
-      marked = true;
+      const marks = leaving.filter((one) => !one.marked);
+      if (marks.length)
+        await spool.commit(marks.map(({ hopId, to }): SpoolChange => ({ kind: 'moving', hopId, to })));
+      marked = leaving.length;
       failpoint('delivery.moving');
-      await this.#publish(next, to);
+      await this.#publish(first, shard, leaving);
       failpoint('delivery.transferred');
-      await spool.commit(entries.map(({ index }) => ({ kind: 'remove', hopId, index })));
+      await spool.commit(leaving.flatMap(removal));
       failpoint('delivery.transfer-removed');
-      if (isForgotten(to, at)) this.#parts.possiblyRepeated(entries.length);
-      this.#handedOver++;
-      this.#parts.moved(entries.length);
-      return false;
+      this.#count(leaving);
+      return left;
     } catch (error) {
-      log.warn({ hopId, err: error }, 'a parcel is not handed over yet; the same hand-over is repeated');
-      return marked;
+      refusing.add(shard);
+      const about = { shard, parcels: leaving.length, first: first.hopId, err: error };
+      log.warn(about, 'parcels are not handed over yet; the same hand-over is repeated');
+      return left + marked;
     }
   }
 
-  #publish(next: Parcel, to: Destination): Promise<void> {
-    const pool = poolKey(next.pool);
-    const subject = mailSubject(pool, to.shard, TRANSFER_CLASS);
-    return this.#parts.publish(subject, encodeParcel(next), to.hopId, mailStream(pool, to.shard));
+  /**
+   * What of a bundle leaves now, as much as one publish may carry; `stuck` are marked and stay. In the step in which this is called
+   * they must be marked: from then on they are frozen.
+   */
+  #readyToLeave(hopIds: readonly HopId[], shard: number, refusing: ReadonlySet<number>) {
+    const leaving: Leaving[] = [];
+    let stuck = 0;
+    let bytes = 0;
+    for (const hopId of hopIds) {
+      const parcel = this.#goes(hopId, refusing)?.shard === shard ? this.#parts.spool.parcel(hopId) : null;
+      const one = parcel && bytes < MOST_BYTES ? this.#leaving(hopId, parcel) : null;
+      const length = one?.encoded.length ?? 0;
+      if (one && (leaving.length === 0 || bytes + length <= MOST_BYTES)) {
+        leaving.push(one);
+        bytes += length;
+      } else if (parcel?.moving) stuck++;
+    }
+    return { leaving, stuck };
+  }
+
+  /** A parcel that cannot be read stays; the others go. */
+  #leaving(hopId: HopId, { header, moving }: HeldParcel): Leaving | null {
+    const { spool, log, shards, clock } = this.#parts;
+    try {
+      const entries = spool.entriesOf(hopId);
+      const to = moving ?? { ...destinationOf(header, entries, hopId, shards()), at: clock.now() };
+      const encoded = encodeParcel(onward(header, entries, spool.message(hopId), to));
+      const indexes = entries.map(({ index }) => index);
+      return { hopId, pool: header.pool, indexes, to, marked: moving !== null, encoded };
+    } catch (error) {
+      log.warn({ hopId, err: error }, 'a parcel cannot be read and is not handed over');
+      return null;
+    }
+  }
+
+  #publish({ pool }: Leaving, shard: number, leaving: readonly Leaving[]): Promise<void> {
+    const key = poolKey(pool);
+    const id = bundleId(leaving.map(({ to }) => to.hopId));
+    const data = encodeBundle(leaving.map(({ encoded }) => encoded));
+    return this.#parts.publish(mailSubject(key, shard, TRANSFER_CLASS), data, id, mailStream(key, shard));
+  }
+
+  #count(leaving: readonly Leaving[]): void {
+    const now = this.#parts.clock.now();
+    for (const { to, indexes } of leaving) {
+      if (isForgotten(to, now)) this.#parts.possiblyRepeated(indexes.length);
+      this.#handedOver++;
+      this.#parts.moved(indexes.length);
+    }
   }
 }
+
+const removal = ({ hopId, indexes }: Leaving): SpoolChange[] =>
+  indexes.map((index) => ({ kind: 'remove', hopId, index }));

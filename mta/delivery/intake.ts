@@ -1,7 +1,8 @@
 // What happens to a parcel that was pulled. The decision is pure; `Intake` carries it out.
 import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
-import { decodeParcel, type Parcel, type Recipient } from '../message/parcel.ts';
+import { bundleId, decodeBundle } from '../message/bundle.ts';
+import type { Parcel, Recipient } from '../message/parcel.ts';
 import type { Spool } from '../spool/port.ts';
 import type { Acknowledger } from './acknowledge.ts';
 import type { Busy } from './busy.ts';
@@ -78,11 +79,17 @@ export class Intake {
     this.#parts = parts;
   }
 
-  /** Takes in one delivery of one parcel. Never rejects; returns whether a budget slot is kept until `released`. */
+  /** Takes in one delivery of one parcel, or bundle. Never rejects; returns whether a budget slot is kept until `released`. */
   take(message: MailMessage, shard: number, passage: Passage = 'free'): boolean {
+    const parcels = this.#decode(message);
+    if (!parcels) return false;
+    return parcels.length === 1
+      ? this.#takeParcel(message, shard, passage, parcels[0])
+      : this.#takeBundle(message, shard, passage, parcels);
+  }
+
+  #takeParcel(message: MailMessage, shard: number, passage: Passage, parcel: Parcel): boolean {
     const { hand, acknowledger, clock, busy } = this.#parts;
-    const parcel = this.#decode(message);
-    if (!parcel) return false;
     const held = hand.get(parcel.hopId);
     switch (arrivalOf(held !== undefined, this.#known(shard, parcel))) {
       case 'in hand':
@@ -103,6 +110,35 @@ export class Intake {
         void this.#begin(hand.add(parcel.hopId, shard, message, parcel, clock.monotonic()), parcel);
         return true;
     }
+  }
+
+  /**
+   * A bundle goes to the spool whole. Parcels that are known, or in hand by a publish of their own, which stays until their fate is
+   * durable, are only acknowledged with it.
+   */
+  #takeBundle(message: MailMessage, shard: number, passage: Passage, parcels: readonly Parcel[]): boolean {
+    const { hand, acknowledger, clock, busy, possiblyRepeated } = this.#parts;
+    const carries = parcels.map(({ hopId }) => hopId);
+    const id = bundleId(carries);
+    const held = hand.get(id);
+    if (held) {
+      hand.again(held, message);
+      return false;
+    }
+    const fresh = parcels.filter(
+      (parcel) => arrivalOf(hand.get(parcel.hopId) !== undefined, this.#known(shard, parcel)) === 'new',
+    );
+    if (fresh.length > 0 && (passage === 'held' || fresh.some(({ hopId }) => busy.hasAny(hopId)))) {
+      message.nak(HELD_BACK_MS);
+      return false;
+    }
+    failpoint('delivery.pulled');
+    const recipients = fresh.reduce((sum, parcel) => sum + parcel.recipients.length, 0);
+    if (passage === 'unconfirmed') possiblyRepeated(recipients);
+    const taken = hand.addBundle(id, carries, shard, message, clock.monotonic());
+    if (fresh.length === 0) acknowledger.afterSpooling(taken);
+    else void this.#written(taken, this.#parts.settler.spoolBundle(taken, fresh));
+    return true;
   }
 
   /** What this pod knows of it, or the owners of the shard before knew. */
@@ -137,9 +173,13 @@ export class Intake {
   }
 
   /** Writes a parcel to the spool; when that fails, it goes back to its stream. */
-  async spool(held: Held): Promise<void> {
+  spool(held: Held): Promise<void> {
+    return this.#written(held, this.#parts.settler.spoolHeld(held));
+  }
+
+  async #written(held: Held, writing: Promise<void>): Promise<void> {
     try {
-      await this.#parts.settler.spoolHeld(held);
+      await writing;
       this.#parts.offered();
     } catch (error) {
       this.#parts.log.warn(
@@ -149,9 +189,9 @@ export class Intake {
     }
   }
 
-  #decode(message: MailMessage): Parcel | null {
+  #decode(message: MailMessage): readonly [Parcel, ...Parcel[]] | null {
     try {
-      return decodeParcel(message.data);
+      return decodeBundle(message.data);
     } catch (error) {
       this.#parts.log.error({ err: error }, 'a parcel cannot be read here; it stays in its stream');
       message.nak(UNREADABLE_RETRY_MS);

@@ -2,6 +2,7 @@
 // end of its own and a watchdog beyond it: a leader change can leave a pull without an answer for ever (nats.go#2063).
 import type { Consumer, JetStreamClient, JsMsg } from '@nats-io/jetstream';
 import type { Log } from '../../process/log.ts';
+import { TRANSFER_CLASS } from '../bus/names.ts';
 import type { Budget } from './budget.ts';
 import { pause } from './pause.ts';
 import type { MailMessage } from './ports.ts';
@@ -14,6 +15,8 @@ const RETRY_MS = 1000;
 const HASTY_MS = 200;
 const LEAST = 2;
 const MOST = 64;
+/** A bundle of a transfer is as large as 25 messages. */
+const MOST_BUNDLES = 8;
 
 export interface PullParts {
   readonly js: JetStreamClient;
@@ -39,6 +42,7 @@ interface Kept {
 /** Runs until `signal` is aborted. Never rejects. */
 export async function pull(parts: PullParts, signal: AbortSignal): Promise<void> {
   const { budget, log, stream, consumer: name } = parts;
+  const most = parts.priorityClass === TRANSFER_CLASS ? MOST_BUNDLES : MOST;
   let consumer: Consumer | null = null;
   let want = LEAST;
   while (!signal.aborted) {
@@ -55,7 +59,7 @@ export async function pull(parts: PullParts, signal: AbortSignal): Promise<void>
       consumer = null;
     }
     budget.release(slots - kept.slots);
-    want = kept.received >= slots ? Math.min(MOST, want * 2) : LEAST;
+    want = kept.received >= slots ? Math.min(most, want * 2) : LEAST;
     // A request that ends at once and empty (no leader for the moment) must not be repeated as fast as the network goes.
     const hasty = kept.received === 0 && performance.now() - began < HASTY_MS;
     if (!consumer || hasty) await pause(consumer ? HASTY_MS : RETRY_MS, signal);

@@ -88,9 +88,24 @@ export class Settler {
     return inTurn(held, async () => {
       if (!held.parcel) return;
       try {
-        await this.#put(held, held.parcel);
+        await this.#put(held, [held.parcel]);
       } catch (error) {
         if (!held.attempting) this.#acknowledger.giveBack(held, GIVE_BACK_MS);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Writes parcels that came in one publish to the spool, and acknowledges it. Rejects when they cannot be written; it has gone back to
+   * its stream then. What is held or finished here already stays as it is.
+   */
+  spoolBundle(held: Held, parcels: readonly Parcel[]): Promise<void> {
+    return inTurn(held, async () => {
+      try {
+        await this.#put(held, parcels);
+      } catch (error) {
+        this.#acknowledger.giveBack(held, GIVE_BACK_MS);
         throw error;
       }
     });
@@ -122,7 +137,7 @@ export class Settler {
     // The shard's next owner gets it redelivered: a copy here would be a duplicate.
     if (held.lost && isUnfinished) return this.#acknowledger.giveBack(held, null);
     try {
-      await this.#put(held, { ...parcel, recipients: left });
+      await this.#put(held, [{ ...parcel, recipients: left }]);
     } catch (error) {
       // As long as nobody has it, its stream is as good a place; what is lost is the count of an attempt.
       if (!isUnfinished || held.lost) throw error;
@@ -136,10 +151,10 @@ export class Settler {
     return Math.max(GIVE_BACK_MS, due - this.#clock.now());
   }
 
-  async #put(held: Held, parcel: Parcel): Promise<void> {
+  async #put(held: Held, parcels: readonly Parcel[]): Promise<void> {
     try {
       failpoint('delivery.spooling');
-      await this.#spool.commit([{ kind: 'put', parcel }]);
+      await this.#spool.commit(parcels.map((parcel) => ({ kind: 'put', parcel })));
       failpoint('delivery.spooled');
     } catch (error) {
       this.#refused(error as Error);
