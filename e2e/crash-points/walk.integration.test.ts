@@ -33,7 +33,7 @@ beforeAll(async () => {
     ),
   );
   void inTurn(walk.lane(0), Object.entries(ALONE), Promise.all(lanes));
-}, 90_000);
+}, 240_000);
 afterAll(() => walk?.stop(), 60_000);
 
 test.each([...Object.keys(IN_LANES), ...Object.keys(ALONE)])(
