@@ -1,9 +1,7 @@
 // The stream of once.test.ts: one shard without a server, which delivers when it is told to.
-import { decodeParcel, type HopId } from '../message/parcel.ts';
 
 interface Stored {
   readonly seq: number;
-  readonly hopId: HopId;
   readonly priorityClass: string;
   readonly data: Uint8Array;
   isOut: boolean;
@@ -25,9 +23,8 @@ export class Stream {
   publish(data: Uint8Array, priorityClass: string, messageId: string): void {
     if (this.window.has(messageId)) return;
     this.window.add(messageId);
-    const { hopId } = decodeParcel(data);
     const seq = ++this.#seq;
-    this.stored.set(seq, { seq, hopId, priorityClass, data, isOut: false, deliveries: 0 });
+    this.stored.set(seq, { seq, priorityClass, data, isOut: false, deliveries: 0 });
   }
 
   /** Hands one message that is not out to a pull that waits for it; false when there is none. */
