@@ -384,6 +384,74 @@ test('with autoscaling the load decides, and not spec.replicas: 1 to 3 at once, 
     expect((await poolStatus()).autoscaling).toBeUndefined();
   });
 }, 120_000);
+test('a canary that does not get ready, and one that defers more, are taken back to the very template of before', async () => {
+  const canary = { pods: 1, duration: '1s', minAttempts: 10, readyWithin: '1s' };
+  const wish = (annotations: object, replicas = 3) =>
+    apply('SendingPool', 'demo', {
+      ...{ replicas, ipPoolRef: { name: 'main' }, queuePolicyRef: { name: 'gentle' } },
+      ...{ storage: { size: '20Gi' }, rollout: { canary }, podTemplate: { annotations } },
+    });
+  const template = async () => {
+    const { spec } = await api.get(TYPES.statefulSets, named('demo-delivery'));
+    return (spec as { template: { metadata: { annotations: Record<string, string> } } }).template;
+  };
+  const uids = async () =>
+    (await api.list(TYPES.pods, { namespace: NAMESPACE })).items.map(({ metadata }) => metadata.uid);
+  const count = (delivered: number, deferred: number) => {
+    for (const pod of [0, 1, 2])
+      world.results.set(`demo-delivery-${pod}`, { delivered: 0, deferred: 0, bounced: 0 });
+    return () => world.results.set('demo-delivery-2', { delivered, deferred, bounced: 0 });
+  };
+  const state = async () => (await poolStatus()).rollout?.state;
+  await wish({});
+  await eventually('three pods', async () => {
+    expect(await poolStatus()).toMatchObject({ replicas: 3, readyReplicas: 3 });
+    expect(readyOf(await poolStatus())?.status).toBe('True');
+  });
+  events.length = 0;
+  const before = await template();
+  const first = await uids();
+  await wish({ [world.broken]: 'yes' });
+  await eventually('it is taken back', async () => {
+    expect(await state()).toBe('RolledBack');
+    expect(readyOf(await poolStatus())).toMatchObject({ reason: 'RolledBack' });
+    expect(await template()).toEqual(before);
+    expect((await poolStatus()).readyReplicas).toBe(3);
+  });
+  expect((await uids()).filter((uid) => first.includes(uid))).toHaveLength(2);
+
+  const worse = count(80, 20);
+  await wish({ note: 'worse' });
+  await eventually('it is watched', async () => {
+    expect((await poolStatus()).rollout).toMatchObject({ state: 'Canary', since: expect.any(String) });
+  });
+  worse();
+  await eventually('it is taken back', async () => {
+    expect(await state()).toBe('RolledBack');
+    expect(await template()).toEqual(before);
+  });
+
+  const well = count(100, 0);
+  await wish({ note: 'well' });
+  await eventually('it is watched', async () => {
+    expect((await poolStatus()).rollout).toMatchObject({ state: 'Canary', since: expect.any(String) });
+  });
+  well();
+  await eventually('all pods have it', async () => {
+    expect((await template()).metadata.annotations.note).toBe('well');
+    expect(await poolStatus()).not.toHaveProperty('rollout');
+    expect(readyOf(await poolStatus())?.status).toBe('True');
+  });
+  expect((await uids()).filter((uid) => first.includes(uid))).toEqual([]);
+  const told = events.map(({ reason }) => reason).filter((reason) => /RolledBack|CanaryPassed/.test(reason));
+  expect(told).toEqual(['RolledBack', 'RolledBack', 'CanaryPassed']);
+  world.results.clear();
+  await wish({ note: 'well' }, 1);
+  await eventually('one is left', async () => {
+    expect(await poolStatus()).toMatchObject({ replicas: 1, readyReplicas: 1 });
+  });
+}, 120_000);
+
 test('a pod that comes up on an empty volume is noticed; what was lost is cleared by its number alone', async () => {
   const stranded = async () => (await poolStatus()).stranded;
   const giveUp = async (text: string) => {

@@ -1,20 +1,33 @@
 // For the integration test: plays the StatefulSet controller and the kubelets of an API server that has none, and delivery
 // pods that obey assignments. The test says what their spools hold.
-import type { Assignment, Statement } from '../mta/bus/snapshot.ts';
+import type { Assignment, PodResults, Statement } from '../mta/bus/snapshot.ts';
 import { obedientStatement } from './decide/scripted-world.ts';
+import { identityOf } from './desired/templates.ts';
 import { orAbsent } from './observe/pool-world.ts';
 import type { AskStatement } from './observe/statement.ts';
 import { ordinalOf } from './observe/world.ts';
 import { type AnyObject, TYPES } from './runtime/objects.ts';
 import type { KubeApi } from './runtime/transport.ts';
 
+interface Template {
+  readonly metadata: {
+    readonly labels: Record<string, string>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: object;
+}
 interface SetSpec {
   readonly replicas: number;
-  readonly template: {
-    readonly metadata: { readonly labels: Record<string, string> };
-    readonly spec: object;
-  };
+  readonly template: Template;
+  readonly updateStrategy: { readonly rollingUpdate: { readonly partition: number } };
 }
+interface Revision {
+  readonly name: string;
+  readonly template: Template;
+}
+
+const REVISION = 'controller-revision-hash';
+const revisionOf = (pod: AnyObject): string | undefined => pod.metadata.labels?.[REVISION];
 
 export class StandIn {
   /** Recipients in the spool of each pod. */
@@ -29,6 +42,12 @@ export class StandIn {
   readonly spoolIds = new Map<string, string>();
   /** Pods that do not answer. */
   readonly silent = new Set<string>();
+  /** What pods have counted, when a test says so. */
+  readonly results = new Map<string, PodResults>();
+  /** Templates with this annotation make pods that do not get ready. */
+  readonly broken = 'test/broken';
+  /** Of each StatefulSet: the revision that all pods had last. */
+  readonly #current = new Map<string, Revision>();
   readonly #api: KubeApi;
   readonly #namespace: string;
   readonly #assignment: () => Promise<Assignment | null>;
@@ -53,6 +72,7 @@ export class StandIn {
     const entries = this.spooled.get(pod.name) ?? 0;
     const statement: Statement = obedientStatement(pod, assignment, {
       process: this.processes.get(pod.name),
+      results: this.results.get(pod.name),
       work: { ready: this.ready.get(pod.name) ?? 0, limited: 0, waiting: 0, perSecond: 0 },
       spool: { id: this.spoolIds.get(pod.name), entries, bytes: entries * 1000 },
     });
@@ -64,24 +84,34 @@ export class StandIn {
   }
 
   async #follow(set: AnyObject, spec: SetSpec): Promise<void> {
+    const update = { name: identityOf(spec.template), template: spec.template };
+    const uid = set.metadata.uid ?? '';
+    const current = this.#current.get(uid) ?? update;
+    const { partition } = spec.updateStrategy.rollingUpdate;
     const pods = await this.#pods();
     for (const pod of pods) if (ordinalOf(pod.metadata.name) >= spec.replicas) await this.#end(pod);
+    const due = pods
+      .filter((pod) => ordinalOf(pod.metadata.name) >= partition && revisionOf(pod) !== update.name)
+      .toSorted((a, b) => ordinalOf(b.metadata.name) - ordinalOf(a.metadata.name))[0];
+    if (due) await this.#end(due);
+    const there = (await this.#pods()).map(({ metadata }) => metadata.name);
     for (let i = 0; i < spec.replicas; i++) {
       const name = `${set.metadata.name}-${i}`;
-      if (!pods.some((pod) => pod.metadata.name === name)) await this.#begin(set, spec, name);
+      if (!there.includes(name)) await this.#begin(set, i >= partition ? update : current, name);
     }
-    const { generation } = set.metadata;
-    const revision = { currentRevision: 'r1', updateRevision: 'r1' };
+    const isDone = (await this.#pods()).every((pod) => revisionOf(pod) === update.name);
+    this.#current.set(uid, isDone ? update : current);
     const status = {
-      observedGeneration: generation,
+      observedGeneration: set.metadata.generation,
       replicas: spec.replicas,
       readyReplicas: spec.replicas,
-      ...revision,
+      currentRevision: isDone ? update.name : current.name,
+      updateRevision: update.name,
     };
     await this.#api.patchStatus(TYPES.statefulSets, set.metadata, { kind: 'merge', body: { status } });
   }
 
-  async #begin(set: AnyObject, { template }: SetSpec, name: string): Promise<void> {
+  async #begin(set: AnyObject, { name: revision, template }: Revision, name: string): Promise<void> {
     const { labels } = template.metadata;
     const claim = { namespace: this.#namespace, name: `spool-${name}` };
     if (!(await orAbsent(this.#api.get(TYPES.persistentVolumeClaims, claim))))
@@ -92,7 +122,7 @@ export class StandIn {
     const metadata = {
       name,
       namespace: this.#namespace,
-      labels: { ...labels, 'controller-revision-hash': 'r1' },
+      labels: { ...labels, [REVISION]: revision },
       ownerReferences: [
         { apiVersion: 'apps/v1', kind: 'StatefulSet', name: set.metadata.name, uid: set.metadata.uid ?? '' },
       ],
@@ -105,7 +135,9 @@ export class StandIn {
       phase: 'Running',
       podIP: this.address(name),
       podIPs: [{ ip: this.address(name) }],
-      conditions: [{ type: 'Ready', status: 'True' }],
+      conditions: [
+        { type: 'Ready', status: this.broken in (template.metadata.annotations ?? {}) ? 'False' : 'True' },
+      ],
       containerStatuses: [
         { name: 'delivery', ready: true, restartCount: 0, image: 'x', imageID: 'x', state: { running: {} } },
       ],
