@@ -57,6 +57,11 @@ test.each([-40 * 365 * 24, 48])('a clock that is set anew by %d hours is taken a
   expect(clock.now()).toBe(wall());
 });
 
+test('it may be asked without itself, like other clocks', () => {
+  const { now } = world().clock;
+  expect(now()).toBe(START);
+});
+
 test('it goes on from where the last process was', () => {
   const { clock } = world();
   clock.notBefore(START - HOUR);

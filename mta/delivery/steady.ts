@@ -22,7 +22,7 @@ export class SteadyClock implements Clock {
   }
 
   /** ms since the epoch. */
-  now(): number {
+  readonly now = (): number => {
     const at = this.monotonic();
     const passed = Math.max(0, at - this.#at);
     this.#at = Math.max(at, this.#at);
@@ -31,7 +31,7 @@ export class SteadyClock implements Clock {
     const most = Math.abs(off) > DAY_MS ? Number.POSITIVE_INFINITY : passed * NEARS_BY;
     this.#now = expected + Math.min(most, Math.max(-most, off));
     return Math.floor(this.#now);
-  }
+  };
 
   /** Goes on from where another process was, when that was later: what it wrote is due by its time. */
   notBefore(now: number): void {
