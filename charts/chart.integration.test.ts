@@ -217,6 +217,37 @@ test('autoscaling and a number of replicas do not fight', () => {
   find(objects, 'HorizontalPodAutoscaler', 'postfleet-ingress');
 });
 
+test('ingress scales on CPU when asked to, and evictions take one pod at a time', () => {
+  const off = renderChart();
+  expect(off.some(({ kind }) => kind === 'HorizontalPodAutoscaler')).toBe(false);
+  const autoscaling = { enabled: true, minReplicas: 3, maxReplicas: 7, cpuPercent: 55 };
+  const on = renderChart({ ingress: { autoscaling, replicas: 1 } });
+  expect(find(on, 'HorizontalPodAutoscaler', 'postfleet-ingress')).toMatchObject({
+    apiVersion: 'autoscaling/v2',
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'postfleet-ingress' },
+      ...{ minReplicas: 3, maxReplicas: 7 },
+      metrics: [
+        {
+          type: 'Resource',
+          resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 55 } },
+        },
+      ],
+    },
+  });
+  // A share of nothing is no utilization.
+  const [container] = find(on, 'Deployment', 'postfleet-ingress').spec.template.spec.containers;
+  expect(container.resources.requests.cpu).toBeDefined();
+  // Counted in what may be away, so that one pod alone does not keep a node from being drained.
+  expect(find(on, 'PodDisruptionBudget', 'postfleet-ingress').spec).toMatchObject({ maxUnavailable: 1 });
+  const alone = renderChart({ ingress: { replicas: 1 } });
+  expect(
+    alone.some(
+      ({ kind, metadata }) => kind === 'PodDisruptionBudget' && metadata.name === 'postfleet-ingress',
+    ),
+  ).toBe(false);
+});
+
 test.each<readonly [string, object, RegExp]>([
   ['an unknown profile', { nats: { profile: 'huge' } }, /nats\/profile|nats\.profile/],
   ['a misspelt value', { ingres: {} }, /ingres/],
@@ -235,6 +266,7 @@ test.each<readonly [string, object, RegExp]>([
     { ingress: { autoscaling: { enabled: true, minReplicas: 5, maxReplicas: 4 } } },
     /minReplicas \(5\) must not be above maxReplicas \(4\)/,
   ],
+  ['a share of CPU of nothing', { ingress: { autoscaling: { enabled: true, cpuPercent: 0 } } }, /cpuPercent/],
   [
     'a placeholder in the servers',
     { nats: { url: 'tls://{host}:4222' } },
