@@ -45,8 +45,11 @@ afterAll(async () => {
   if (process.env.KEEP_STAGE !== '1') await takeDownStage();
 }, 120_000);
 
-test('a burst scales 1 to 3, calm scales 3 to 1 by drains; nothing is lost or repeated', async () => {
-  const [burst] = await Promise.all([runPlan(stage, { seed: 21, count: 500, perSecond: 25 }), podsAre(3)]);
+test('a burst scales 1 to 3 while shards grow, calm scales 3 to 1 by drains; nothing is lost or repeated', async () => {
+  const grow = () =>
+    kubectl('patch', 'sendingpool', 'demo', '--type=merge', '-p', JSON.stringify({ spec: { shards: 10 } }));
+  const plan = { seed: 21, count: 500, perSecond: 25, halfWay: grow };
+  const [burst] = await Promise.all([runPlan(stage, plan), podsAre(3)]);
   expect(burst.judgement).toMatchObject(spotless);
   expect((await events('ScaledUp')).join('\n')).toMatch(/from 1 to 3 pods: \d+ a second at 5 a pod/);
   // A little mail goes on while pods leave.
@@ -54,7 +57,9 @@ test('a burst scales 1 to 3, calm scales 3 to 1 by drains; nothing is lost or re
   expect(calm.judgement).toMatchObject(spotless);
   const left = await events('ScaledDown');
   expect(left.filter((note) => /replicas are now [12]/.test(note)).length).toBeGreaterThanOrEqual(2);
-  expect((await pool()).spec.replicas).toBe(1);
+  const { spec, status } = await pool();
+  expect(spec.replicas).toBe(1);
+  expect(status.members[0].shards).toHaveLength(10);
 }, 240_000);
 
 test('whoever writes spec.replicas changes nothing', async () => {

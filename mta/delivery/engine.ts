@@ -167,8 +167,7 @@ export class Engine {
     this.#feed = new Feed({ ...shared, scheduler, settler, busy, hand, knownSite, pump });
     this.#workload = new Workload({ ...shared, scheduler, hand, knownSite });
     const shards = () => fleet.pool?.shards ?? 1;
-    const hasRoom = (domain: string) => this.#workload.hasRoom(domain);
-    this.#sharing = new Sharing({ spool, hand, clock, shards, hasRoom });
+    this.#sharing = new Sharing({ spool, hand, clock, shards, hasRoom: this.#workload.hasRoom });
     this.#handover = new Handover({
       spool,
       clock,

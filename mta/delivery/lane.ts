@@ -2,7 +2,7 @@
 import type { IPPoolSnapshot } from '../bus/snapshot.ts';
 import type { ParcelHeader } from '../message/parcel.ts';
 
-type Marks = Pick<ParcelHeader, 'sendingDomain' | 'engaged'>;
+export type Marks = Pick<ParcelHeader, 'sendingDomain' | 'engaged'>;
 
 /** What is appended to the name of the site. The header is asked for only where it matters. */
 export type Lane = (header: () => Marks | undefined) => string;

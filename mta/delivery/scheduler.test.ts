@@ -113,6 +113,20 @@ describe('room', () => {
     );
   });
 
+  test('a site is full while refusals or its greatest limit say so, not while this pod only raises its limit again', () => {
+    const scheduler = new Scheduler();
+    for (let i = 0; i < 9; i++) scheduler.offer(task(), 3);
+    expect([scheduler.isFull('s1', 0), scheduler.isFull('nobody has been there', 0)]).toEqual([false, false]);
+    for (let i = 0; i < 3; i++) scheduler.next(0);
+    expect(scheduler.isFull('s1', 0)).toBe(true);
+    scheduler.done('s1', 0);
+    expect(scheduler.isFull('s1', 0)).toBe(false);
+    scheduler.refused('s1', 0, 1000);
+    scheduler.done('s1', 0);
+    expect([scheduler.isFull('s1', 0), scheduler.isFull('s1', 5999)]).toEqual([true, true]);
+    expect(scheduler.isFull('s1', 6000)).toBe(false);
+  });
+
   test('what is withdrawn does not come up again', () => {
     const scheduler = new Scheduler();
     const [stays, goes] = [task(), task({ account: 'other' })];

@@ -18,6 +18,8 @@ interface Site {
   blockedUntil: number;
   /** When the limit may be raised again after a refusal. */
   raiseAt: number;
+  /** Until when a refusal is taken to say that there is no more room for anybody. */
+  fullUntil: number;
   readonly parked: Set<Lane>;
 }
 
@@ -80,13 +82,14 @@ export class Scheduler {
     return !found || (found.queued === 0 && found.active < found.limit && found.blockedUntil <= now);
   }
 
-  /** Whether as many attempts as limits allow are under way at the site, or none may be now: more pods would not speed it up. */
+  /**
+   * Whether as many attempts as limits allow are under way at the site, or none may be now: more pods would not speed it up. A limit that
+   * is only being raised again, step by step, is this pod's own.
+   */
   isFull(site: string, now: number): boolean {
     const found = this.#sites.get(site);
-    return (
-      found !== undefined &&
-      (found.blockedUntil > now || found.limit < found.maxLimit || found.active >= found.limit)
-    );
+    if (!found) return false;
+    return found.blockedUntil > now || found.fullUntil > now || found.active >= found.maxLimit;
   }
 
   /** Until when (ms) nothing starts at the site; 0 when it is not blocked. */
@@ -145,6 +148,7 @@ export class Scheduler {
     const others = found.active - 1;
     found.limit = Math.max(1, others);
     found.raiseAt = now + retryAfterMs;
+    found.fullUntil = found.raiseAt + RAISE_AFTER_MS;
     if (others > 0) return;
     found.blockedUntil = Math.max(found.blockedUntil, now + retryAfterMs);
     this.#blocked.add(found);
@@ -257,7 +261,17 @@ export class Scheduler {
     if (!site) {
       const max = Math.max(1, maxLimit);
       const parked = new Set<Lane>();
-      site = { name, active: 0, queued: 0, limit: max, maxLimit: max, blockedUntil: 0, raiseAt: 0, parked };
+      site = {
+        name,
+        active: 0,
+        queued: 0,
+        limit: max,
+        maxLimit: max,
+        blockedUntil: 0,
+        raiseAt: 0,
+        fullUntil: 0,
+        parked,
+      };
       this.#sites.set(name, site);
     }
     return site;

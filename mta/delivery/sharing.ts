@@ -6,6 +6,7 @@ import type { HeldParcel, Spool } from '../spool/port.ts';
 import type { Hand } from './hand.ts';
 import type { Shares } from './handover.ts';
 import { domainOf } from './intake.ts';
+import type { Marks } from './lane.ts';
 import type { Clock } from './ports.ts';
 import { keptFate } from './results.ts';
 
@@ -15,8 +16,8 @@ export interface SharingParts {
   readonly clock: Pick<Clock, 'now'>;
   /** Shards of the pool, from its snapshot. */
   readonly shards: () => number;
-  /** Whether another pod could send to this domain now. */
-  readonly hasRoom: (domain: string) => boolean;
+  /** Whether another pod could send this mail to this domain now. */
+  readonly hasRoom: (domain: string, header: () => Marks) => boolean;
 }
 
 export class Sharing {
@@ -29,11 +30,11 @@ export class Sharing {
   /** @param shards of others, who keep them */
   with(shards: ReadonlySet<number>): Shares {
     return (hopId, { header }: HeldParcel) =>
-      shards.has(shardOf(header.id, this.#parts.shards())) && this.#isReady(hopId);
+      shards.has(shardOf(header.id, this.#parts.shards())) && this.#isReady(hopId, header);
   }
 
   /** What waits for its due time or for a limit is no sooner sent by others, and what only owes a bounce is no work. */
-  #isReady(hopId: HopId): boolean {
+  #isReady(hopId: HopId, header: Marks): boolean {
     const { spool, hand, clock, hasRoom } = this.#parts;
     if (hand.get(hopId)) return false;
     const now = clock.now();
@@ -42,7 +43,9 @@ export class Sharing {
       entries.length > 0 &&
       entries.every(
         ({ recipient }) =>
-          (recipient.dueAt ?? 0) <= now && !keptFate(recipient) && hasRoom(domainOf(recipient.address)),
+          (recipient.dueAt ?? 0) <= now &&
+          !keptFate(recipient) &&
+          hasRoom(domainOf(recipient.address), () => header),
       )
     );
   }

@@ -10,7 +10,7 @@ const recipient = (address: string, lastReply: string | null = null): Recipient 
 
 function scene(addresses: readonly Recipient[], over: { full?: readonly string[]; stepsOf?: number } = {}) {
   const entries = addresses.map((one, index): SpoolEntry => ({ hopId: 'h' as never, index, recipient: one }));
-  const at = { now: 0, open: true, entries, full: new Set(over.full ?? []) };
+  const at = { now: 0, open: true, engaged: false, entries, full: new Set(over.full ?? []) };
   const hand = new Hand();
   const workload = new Workload({
     spool: {
@@ -21,9 +21,11 @@ function scene(addresses: readonly Recipient[], over: { full?: readonly string[]
         const place = to < at.entries.length ? (String(to) as DuePlace) : null;
         return { entries: at.entries.slice(from, to), place };
       },
+      parcel: () => ({ header: { engaged: at.engaged } }) as never,
     },
     hand,
     scheduler: { isFull: (site) => at.full.has(site) },
+    lane: (header) => (header()?.engaged ? ' engaged' : ''),
     knownSite: (domain) => (domain === 'new.test' ? null : domain),
     open: () => at.open,
     clock: { now: () => at.now, monotonic: () => at.now },
@@ -37,6 +39,16 @@ test('ready is what is due where there is room, or where nobody has been yet; th
   expect(workload.counted()).toBeNull();
   workload.step();
   expect(workload.counted()).toEqual({ ready: 3, limited: 1 });
+});
+
+test('mail of a lane that is full is limited, though the site has room for others', () => {
+  const { at, workload } = scene([recipient('a@x.test')], { full: ['x.test engaged'] });
+  workload.step();
+  expect(workload.counted()).toEqual({ ready: 1, limited: 0 });
+  at.engaged = true;
+  at.now += 1000;
+  workload.step();
+  expect(workload.counted()).toEqual({ ready: 0, limited: 1 });
 });
 
 test('what is in hand counts as well, unless an attempt for it is under way', () => {

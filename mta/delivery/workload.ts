@@ -6,6 +6,7 @@ import type { PodWork } from '../bus/snapshot.ts';
 import type { DuePlace, Spool, SpoolEntry } from '../spool/port.ts';
 import type { Hand } from './hand.ts';
 import { domainOf } from './intake.ts';
+import type { Lane, Marks } from './lane.ts';
 import type { Clock, Verdict } from './ports.ts';
 import { Rate } from './rate.ts';
 import { keptFate } from './results.ts';
@@ -13,10 +14,11 @@ import type { Scheduler } from './scheduler.ts';
 import { isAttempt } from './tally.ts';
 
 export interface WorkloadParts {
-  readonly spool: Pick<Spool, 'duePage'>;
+  readonly spool: Pick<Spool, 'duePage' | 'parcel'>;
   readonly hand: Pick<Hand, 'values'>;
   readonly scheduler: Pick<Scheduler, 'isFull'>;
   readonly knownSite: (domain: string) => string | null;
+  readonly lane: Lane;
   /** Whether an attempt may start at all now. */
   readonly open: () => boolean;
   readonly clock: Clock;
@@ -86,24 +88,29 @@ export class Workload {
     };
   }
 
-  /** Whether another pod could send to this domain now, as far as this pod knows. */
-  hasRoom(domain: string): boolean {
-    const { knownSite, scheduler, clock } = this.#parts;
+  /** Whether another pod could send this mail to this domain now, as far as this pod knows. */
+  readonly hasRoom = (domain: string, header: () => Marks | undefined): boolean => {
+    const { knownSite, scheduler, clock, lane } = this.#parts;
     const site = knownSite(domain);
-    return site === null || !scheduler.isFull(site, clock.now());
-  }
+    return site === null || !scheduler.isFull(site + lane(header), clock.now());
+  };
 
-  #count({ recipient }: SpoolEntry): void {
+  #count({ hopId, recipient }: SpoolEntry): void {
     // Only its bounce is still to be published.
     if (keptFate(recipient)) return;
-    this.#running = added(this.#running, this.hasRoom(domainOf(recipient.address)));
+    const header = () => this.#parts.spool.parcel(hopId)?.header;
+    this.#running = added(this.#running, this.hasRoom(domainOf(recipient.address), header));
   }
 
   #inHand(): Counted {
     let counted: Counted = { ready: 0, limited: 0 };
     for (const { parcel, attempting } of this.#parts.hand.values()) {
       const first = parcel?.recipients[0];
-      if (first && !attempting) counted = added(counted, this.hasRoom(domainOf(first.address)));
+      if (!parcel || !first || attempting) continue;
+      counted = added(
+        counted,
+        this.hasRoom(domainOf(first.address), () => parcel),
+      );
     }
     return counted;
   }
