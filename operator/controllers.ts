@@ -3,6 +3,7 @@
 import type { Deps } from './act/deps.ts';
 import { reconcileDomain } from './act/domain.ts';
 import { reconcileIPPool } from './act/ippool.ts';
+import { reconcileIPPoolDns } from './act/ippool-dns.ts';
 import { reconcileIPPoolFleet } from './act/ippool-fleet.ts';
 import { labelNamespace } from './act/namespace.ts';
 import { reconcilePolicy } from './act/policy.ts';
@@ -34,6 +35,7 @@ export function makeControllers(
   const poolFleet = make('sendingpool-fleet', reconcilePoolFleet, 4);
   const ipPools = make('ippool', reconcileIPPool);
   const ipPoolFleet = make('ippool-fleet', reconcileIPPoolFleet);
+  const ipPoolDns = make('ippool-dns', reconcileIPPoolDns);
   const domains = make('sendingdomain', reconcileDomain, 4);
   const policies = make('queuepolicy', reconcilePolicy, 1);
   const sweep = make('sweep', sweepDomains, 1).always('domains');
@@ -52,6 +54,7 @@ export function makeControllers(
     pools.watches(children, ofLabel(LABELS.pool));
   poolFleet.watches(watches.pods, ofLabel(LABELS.pool)).watches(watches.statefulSets, ofLabel(LABELS.pool));
   ipPools.owns(watches.ipPools);
+  ipPoolDns.owns(watches.ipPools);
   for (const children of [watches.deployments, watches.egressPods])
     ipPools.watches(children, ofLabel(LABELS.ipPool));
   // A pod that is ready may be given an address.
@@ -79,5 +82,5 @@ export function makeControllers(
   });
   // An IPPool that is gone has a snapshot to remove.
   watches.ipPools.subscribe(({ key, after }) => after ?? ipPoolFleet.enqueue(key));
-  return [pools, poolFleet, ipPools, ipPoolFleet, domains, policies, sweep, ledgers, labels];
+  return [pools, poolFleet, ipPools, ipPoolFleet, ipPoolDns, domains, policies, sweep, ledgers, labels];
 }

@@ -14,6 +14,7 @@ import { loadAuthority, loadSealingKey } from './authority/store.ts';
 import { makeControllers } from './controllers.ts';
 import { natsUp } from './metrics.ts';
 import { linkNats } from './nats/link.ts';
+import { AddressWatcher } from './observe/address-dns.ts';
 import { RecordWatcher } from './observe/dns.ts';
 import { statementAsker } from './observe/statement.ts';
 import { Elector } from './runtime/elector.ts';
@@ -124,6 +125,7 @@ async function makeManager(
     },
     ask: statementAsker(settings.POSTFLEET_IDENTITY_DIR, settings.POSTFLEET_ADMIN_PORT),
     dns: new RecordWatcher(settings.POSTFLEET_DNS_SERVERS),
+    addressDns: new AddressWatcher(settings.POSTFLEET_DNS_SERVERS),
     findings: noFindings(),
     tell: (about, event) => recorder.record(about, event),
     now: Date.now,

@@ -121,6 +121,11 @@ async function startControllers(): Promise<void> {
     dns: {
       look: async (wanted) => wanted.map(({ name, type, value }) => ({ name, type, value, seen: 'No' })),
     },
+    addressDns: {
+      records: async (wanted) =>
+        wanted.map((one) => ({ ...one, names: [one.ehlo], addresses: [one.address] })),
+      listings: async () => [],
+    },
     findings: noFindings(),
     tell: (_, event) => void events.push(event),
     sealingKey,
@@ -218,7 +223,14 @@ test('the status of an address has its warm-up, and a domain can have an address
     const { status } = await api.get(KINDS.IPPool, named('young'));
     expect(status).toMatchObject({
       warming: '1/1',
-      addresses: [{ address, warmup: [{ provider: 'google', day: 1, allowance: 50, used: 7 }] }],
+      addresses: [
+        {
+          address,
+          names: 'Confirmed',
+          reverse: 'm77.example.org',
+          warmup: [{ provider: 'google', day: 1, allowance: 50, used: 7 }],
+        },
+      ],
     });
   });
   await apply('SendingDomain', 'own', {

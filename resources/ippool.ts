@@ -66,6 +66,13 @@ const shape = z.object({
   warmup: warmupSpec
     .optional()
     .describe('Warm-up of young addresses; absent: every address counts as warmed.'),
+  blocklists: z
+    .array(hostname())
+    .max(8)
+    .optional()
+    .describe(
+      'Zones of DNS blocklists to look for the addresses in, every half hour; absent: none. Mind the terms of each list.',
+    ),
   placement: z
     .object({
       nodeSelector: stringMap(16, 63).default({}).describe('Nodes that have the addresses.'),
@@ -168,6 +175,12 @@ export const ipPoolStatus = z.object({
         state: z.enum(['Held', 'Unplaced', 'Draining', 'Drained', 'Unfit']),
         reason: z.string().optional().describe('Why it is not simply held (docs/operations.md).'),
         message: z.string().optional(),
+        names: z
+          .enum(['Confirmed', 'NoReverse', 'OtherReverse', 'NoForward', 'OtherForward', 'Unknown'])
+          .optional()
+          .describe('Whether its PTR record says its EHLO name, and that leads back to it.'),
+        reverse: z.string().optional().describe('What its PTR record says.'),
+        listedAt: z.array(z.string()).optional().describe('DNS blocklists that have it.'),
         warmup: z
           .array(
             z.object({

@@ -12,7 +12,9 @@ export const CONDITION_TYPES = {
   VolumesSized: 'SendingPool: each spool volume has the size that storage.size asks for.',
   WarmupOnSchedule: 'IPPool: no address is suspended or held back by its warm-up.',
   AddressesHeld: 'IPPool: each address is held by an egress pod.',
-  DNSVerified: 'SendingDomain: the records that it needs are seen in DNS.',
+  NotListed: 'IPPool: none of the blocklists that it names has one of its addresses.',
+  DNSVerified:
+    'SendingDomain: the records that it needs are seen in DNS. IPPool: each EHLO name leads to its address, and back.',
   KeysReady: 'SendingDomain: each DKIM key exists and can sign.',
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
@@ -116,6 +118,7 @@ export const REASONS = {
   AddressMoved: 'An address has a new holder.',
   WarmupSuspended:
     'Too much of the mail of an address was deferred, refused or complained about at a provider: nothing more goes there today.',
+  AddressListed: 'A DNS blocklist has an address.',
   WarmupHeld: 'The last day of an address at a provider was not a good one: its warm-up does not rise.',
   // domains
   RecordsMissing: 'A DNS record is not seen yet.',

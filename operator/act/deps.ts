@@ -3,6 +3,7 @@ import type { ConditionType, Reason } from '../../resources/reasons.ts';
 import type { Installation } from '../desired/settings.ts';
 import type { StreamProfile } from '../nats/configs.ts';
 import type { BusState } from '../nats/link.ts';
+import type { AddressWatcher } from '../observe/address-dns.ts';
 import type { Caches } from '../observe/caches.ts';
 import type { RecordWatcher } from '../observe/dns.ts';
 import type { AskStatement } from '../observe/statement.ts';
@@ -29,6 +30,7 @@ export interface Deps {
   readonly bus: () => BusState;
   readonly ask: AskStatement;
   readonly dns: Pick<RecordWatcher, 'look'>;
+  readonly addressDns: Pick<AddressWatcher, 'records' | 'listings'>;
   readonly findings: Findings;
   /** Tells people; never fails a reconcile. */
   readonly tell: (about: AnyObject, event: EventNote) => void;

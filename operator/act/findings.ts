@@ -7,6 +7,7 @@ import type { Trial } from '../decide/canary.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import type { DrainVerdict } from '../decide/drain.ts';
 import type { Placement } from '../decide/place.ts';
+import type { AddressRecords } from '../desired/address-records.ts';
 import type { StreamsView } from '../nats/backlog.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { Reading } from '../observe/world.ts';
@@ -56,6 +57,22 @@ export interface IPPoolFindings {
   readonly ledgers: { readonly records: readonly LedgerRecord[]; readonly at: number } | null;
 }
 
+/** What DNS says of an IPPool's addresses. */
+export interface AddressFindings {
+  readonly records: readonly AddressRecords[];
+  readonly listed: {
+    /** What was asked, so that another question is asked at once. */
+    readonly question: string;
+    readonly at: number;
+    /** `listed` null: the list did not answer. */
+    readonly answers: readonly {
+      readonly address: string;
+      readonly zone: string;
+      readonly listed: boolean | null;
+    }[];
+  };
+}
+
 export interface DomainFindings {
   readonly nats: NatsFinding;
 }
@@ -63,6 +80,7 @@ export interface DomainFindings {
 export interface Findings {
   readonly pools: Map<Key, PoolFindings>;
   readonly ipPools: Map<Key, IPPoolFindings>;
+  readonly addresses: Map<Key, AddressFindings>;
   readonly domains: Map<Key, DomainFindings>;
   /** What is tried of new templates, by the pool's UID (decide/canary.ts). */
   readonly trials: Map<string, Trial>;
@@ -73,6 +91,7 @@ export interface Findings {
 export const noFindings = (): Findings => ({
   pools: new Map(),
   ipPools: new Map(),
+  addresses: new Map(),
   domains: new Map(),
   trials: new Map(),
   acknowledged: new Set(),

@@ -55,6 +55,7 @@ function statusOf(deps: Deps, object: AnyObject, usedBy: readonly string[]): IPP
     problem:
       parsed.kind === 'Valid' ? ipPoolProblem(parsed.resource, readFleet(deps.caches)) : parsed.problem,
     findings: deps.findings.ipPools.get(keyOf(object.metadata)) ?? null,
+    dns: deps.findings.addresses.get(keyOf(object.metadata)) ?? null,
     pods: pods.map(podView),
     unschedulable: pods.map(unschedulable).find((why) => why !== null) ?? null,
     usedBy,

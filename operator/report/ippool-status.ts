@@ -1,12 +1,12 @@
 // The status of an IPPool. Pure.
 import type { IPPoolSpec, IPPoolStatus } from '../../resources/kinds.ts';
-import type { IPPoolFindings } from '../act/findings.ts';
+import type { AddressFindings, IPPoolFindings } from '../act/findings.ts';
 import type { Problem } from '../observe/problems.ts';
 import type { ObjectMeta } from '../observe/resources.ts';
 import type { PodView } from '../observe/world.ts';
+import { listedCondition, namesCondition, namesStatus } from './address-names.ts';
 import { type AddressStatus, addressStatus, leavingAddresses } from './address-status.ts';
 import { conditionsOf, firstOf, type Health, reconciling, stalled, type Why } from './conditions.ts';
-
 import { suspendedColumn, warmingColumn, warmupCondition, warmupOf } from './warmup-status.ts';
 
 /** Of addresses in a sentence. */
@@ -20,6 +20,8 @@ export interface IPPoolReport {
   readonly warmup?: IPPoolSpec['warmup'];
   readonly problem: Problem | null;
   readonly findings: IPPoolFindings | null;
+  /** Null: DNS has not been asked yet. */
+  readonly dns?: AddressFindings | null;
   readonly pods: readonly PodView[];
   readonly unschedulable: string | null;
   /** SendingPools that hold up the deletion. */
@@ -30,10 +32,20 @@ export interface IPPoolReport {
 export function ipPoolStatus(report: IPPoolReport): IPPoolStatus {
   const { metadata, before, now } = report;
   const addresses = [
-    ...report.addresses.map((one) => withWarmup(addressStatus(one, report), report)),
+    ...report.addresses.map((one) => withDetails(addressStatus(one, report), report)),
     ...leavingAddresses(report),
   ];
-  const { warmup } = report;
+  const { warmup, dns = null } = report;
+  const further = [
+    warmup ? warmupCondition(addresses) : null,
+    dns && namesCondition(dns),
+    dns && listedCondition(dns),
+  ].filter((one) => one !== null);
+  const told = new Set<string>(further.map(({ type }) => type));
+  // Before the first look after a start what was found before still stands.
+  const stale = (type: string) =>
+    FURTHER.includes(type) && !told.has(type) && (type === 'WarmupOnSchedule' || dns);
+  const kept = (before.conditions ?? []).filter(({ type }) => !stale(type));
   const wanted = addresses.filter(({ state }) => state !== 'Draining' && state !== 'Drained');
   const held = wanted.filter(({ state }) => state === 'Held').length;
   const why = held === wanted.length ? null : whyNotAll(wanted, held);
@@ -45,23 +57,23 @@ export function ipPoolStatus(report: IPPoolReport): IPPoolStatus {
   } as const;
   return {
     observedGeneration: metadata.generation,
-    conditions: conditionsOf(
-      before.conditions ?? [],
-      healthOf(report, why),
-      warmup ? [own, warmupCondition(addresses)] : [own],
-      metadata.generation,
-      now,
-    ),
+    conditions: conditionsOf(kept, healthOf(report, why), [own, ...further], metadata.generation, now),
     addresses,
     held: `${held}/${wanted.length}`,
     ...(warmup && { warming: warmingColumn(addresses), ...suspendedColumn(addresses) }),
   };
 }
 
-function withWarmup(one: AddressStatus, { addresses, warmup, findings, now }: IPPoolReport): AddressStatus {
+function withDetails(
+  one: AddressStatus,
+  { addresses, warmup, findings, dns = null, now }: IPPoolReport,
+): AddressStatus {
   const found = warmupOf(one.address, { addresses, warmup }, findings?.ledgers?.records ?? [], now);
-  return found.length > 0 ? { ...one, warmup: found } : one;
+  return { ...one, ...namesStatus(one.address, dns), ...(found.length > 0 && { warmup: found }) };
 }
+
+/** Those that are looked at anew each time; what is not asked for any more goes. */
+const FURTHER: readonly string[] = ['WarmupOnSchedule', 'DNSVerified', 'NotListed'];
 
 /** Which are not held and why, the first few by name. */
 function whyNotAll(addresses: readonly AddressStatus[], held: number): Why {
