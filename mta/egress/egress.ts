@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Identity } from '../../process/identity/name.ts';
 import type { Log } from '../../process/log.ts';
-import { AFTER_GRANT_MS, type OutcomeReport } from '../bus/connect.ts';
+import { AFTER_GRANT_MS, type OutcomeReport, type WarmupDay } from '../bus/connect.ts';
 import { poolKey } from '../bus/names.ts';
 import { type Connection, Connections, type Owner } from './connections.ts';
 import { decideConnect, type Grant, type Picture } from './decide.ts';
@@ -26,6 +26,8 @@ export interface EgressOptions {
   /** Whether a connection granted under the epoch may still carry anything, asked at each piece. */
   readonly mayCarry: (address: string, epoch: number) => boolean;
   readonly limiter: Limiter;
+  /** What warm-up leaves of the day; null: it sets no limit. */
+  readonly warmupDay: (address: string, provider: string) => WarmupDay | null;
   readonly destination: Picture['destination'];
   readonly resolve: DialOptions['resolve'];
   readonly connectTimeoutMs: number;
@@ -37,7 +39,7 @@ export interface EgressOptions {
 }
 
 /** A granted connection, before it is established. */
-interface Granted extends Pick<Established, 'grant' | 'recipients' | 'seconds' | 'epoch'> {
+interface Granted extends Pick<Established, 'grant' | 'recipients' | 'seconds' | 'epoch' | 'warmup'> {
   readonly handle: GrantHandle;
   readonly connection: Connection;
 }
@@ -52,6 +54,8 @@ export interface Established {
   /** Names the grant in reports. */
   readonly id: string;
   readonly epoch: number;
+  /** What warm-up leaves of the day beside this grant; null: it sets no limit. */
+  readonly warmup: WarmupDay | null;
   /** The remote address connected to. */
   readonly peer: string;
   /** Joins it with the caller's socket; resolves when both are gone. */
@@ -142,7 +146,7 @@ export class Egress {
   /** Decision and counting in one go: nothing may come between the look at the counters and their rise. */
   #ask(request: ConnectRequest, caller: Identity | null): Granted | Extract<Asked, { verdict: 'wait' }> {
     const { ipPool, pools } = this.fleet;
-    const { limiter, epochOf } = this.#options;
+    const { limiter, epochOf, warmupDay } = this.#options;
     const grant = decideConnect(request, caller, { ...this.#options, ipPool, pools, epochs: this.epochs });
     const { source: address, account, recipients: want } = request;
     const epoch = epochOf(address);
@@ -159,7 +163,11 @@ export class Egress {
     const asked = limiter.ask({ pod: uid, account, address, provider, want, limits, epoch, onDone });
     if (asked.verdict === 'wait') return asked;
     if (asked.verdict === 'refused')
-      throw this.#refused(new Refused(asked.reason, asked.message, asked), request, provider);
+      throw this.#refused(
+        new Refused(asked.reason, asked.message, { ...asked, warmup: warmupDay(address, provider) }),
+        request,
+        provider,
+      );
     const { handle, recipients } = asked;
     metrics.connectionsOpen.inc({ address, provider });
     metrics.grants.inc({ address, provider });
@@ -168,7 +176,8 @@ export class Egress {
       metrics.connectionsOpen.dec({ address, provider });
     });
     done.tell = () => void setTimeout(connection.abort, DONE_MS, 'its caller was done with it').unref();
-    return { grant, recipients, seconds: secondsOf(grant, asked.until), epoch, handle, connection };
+    const warmup = warmupDay(address, provider);
+    return { grant, recipients, seconds: secondsOf(grant, asked.until), epoch, warmup, handle, connection };
   }
 
   /** Takes in what a delivery pod says of its grants. @throws Refused ForbiddenCaller */

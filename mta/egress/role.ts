@@ -5,7 +5,7 @@ import type { Readiness } from '../../process/health.ts';
 import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET } from '../bus/names.ts';
+import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, WARMUP_BUCKET } from '../bus/names.ts';
 import type { IPPoolSnapshot } from '../bus/snapshot.ts';
 import { announce } from './announce.ts';
 import { broughtUpPresence } from './bringup.ts';
@@ -21,6 +21,7 @@ import { type Address, Keepers } from './keepers.ts';
 import { leaseStore, readLeases } from './lease_store.ts';
 import { Limiter } from './limits/limiter.ts';
 import { showLimits } from './limits/metrics.ts';
+import type { OtherRoom } from './limits/port.ts';
 import { pairStore } from './limits/store.ts';
 import { ipLinks } from './links.ts';
 import { leaseHeld, unfit } from './metrics.ts';
@@ -30,6 +31,9 @@ import { eligible, rankOf } from './placement.ts';
 import { fixedPresence, type Presence } from './presence.ts';
 import { egressServer, type TlsFiles } from './server.ts';
 import type { EgressSettings } from './settings.ts';
+import { warmupRoom } from './warmup/other_room.ts';
+import { ledgerStore } from './warmup/store.ts';
+import { Warmup } from './warmup/warmup.ts';
 
 const log = rootLog.child({ room: 'egress' });
 
@@ -88,9 +92,10 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       );
     },
   });
-  const limiter = newLimiter(parts);
+  const warmup = newWarmup(parts, () => egress.fleet.ipPool);
+  const limiter = newLimiter(parts, warmupRoom(warmup));
   showLimits(() => limiter.show());
-  const egress = newEgress(parts, limiter, () => keepers, physician);
+  const egress = newEgress(parts, limiter, warmup, () => keepers, physician);
   const server = egressServer(egress, parts.tls, log);
   const port = await listen(server, settings.POSTFLEET_EGRESS_PORT);
   const tellReadiness = () =>
@@ -105,6 +110,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       physician.forget(address);
       void limiter.leave(address);
     } else limiter.inherit(address, keeper.lingering);
+    void warmup.held(address, keeper.epoch !== null);
     tellReadiness();
   };
   const over = new AbortController();
@@ -120,6 +126,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     egress.apply(key, value);
     if (!key.startsWith('ippool.') || end.signal.aborted) return;
     const { ipPool } = egress.fleet;
+    warmup.replan();
     keepers.keep(eligible(ipPool, settings.POSTFLEET_NODE_NAME), ipPool?.bringUp);
   };
   const warn = (error: unknown) => log.warn({ err: error }, 'fleet snapshot');
@@ -137,6 +144,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     for (const { address } of egress.fleet.ipPool?.addresses ?? [])
       limiter.inherit(address, keepers.lingering(address));
     limiter.tick();
+    warmup.tick();
   }, 1000).unref();
   return {
     egress,
@@ -157,6 +165,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       await limiter.leaveAll();
       clearTimeout(late);
       await egress.connections.close(() => true, 'shutting down');
+      await warmup.close();
       server.close();
       server.closeAllConnections();
       await following;
@@ -168,6 +177,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
 function newEgress(
   { settings, resolve, connectTimeoutMs, idleMs, halfClosedMs }: RoleParts,
   limiter: Limiter,
+  warmup: Warmup,
   keepers: () => Keepers,
   physician: Physician,
 ) {
@@ -182,6 +192,7 @@ function newEgress(
     epochOf: (address) => keepers().epoch(address),
     mayCarry: (address, epoch) => keepers().mayCarry(address, epoch),
     limiter,
+    warmupDay: (address, provider) => warmup.day(address, provider),
     resolve,
     connectTimeoutMs,
     idleMs,
@@ -192,12 +203,22 @@ function newEgress(
   return egress;
 }
 
-function newLimiter({ settings, bus, clock }: RoleParts): Limiter {
+function newWarmup({ bus }: RoleParts, ipPool: () => IPPoolSnapshot | null): Warmup {
+  return new Warmup({
+    ipPool,
+    store: (address, provider) => ledgerStore(() => bus.kv(WARMUP_BUCKET), bus.obstacle, address, provider),
+    now: Date.now,
+    warn: (error) => log.warn({ err: error }, 'warm-up'),
+  });
+}
+
+function newLimiter({ settings, bus, clock }: RoleParts, other: OtherRoom): Limiter {
   return new Limiter({
     uid: settings.POSTFLEET_POD_UID,
     clock,
     wallNow: Date.now,
     store: (address, provider) => pairStore(() => bus.kv(LIMITS_BUCKET), bus.obstacle, address, provider),
+    other,
     warn: (error) => log.warn({ err: error }, 'limits'),
   });
 }

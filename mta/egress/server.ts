@@ -8,7 +8,13 @@ import { failpoint } from '../../process/failpoint.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import { peerIdentity } from '../../process/identity/peer.ts';
 import type { Log } from '../../process/log.ts';
-import { CONNECT_HEADERS, type FenceResponse, MOST_REPORTS } from '../bus/connect.ts';
+import {
+  CONNECT_HEADERS,
+  type FenceResponse,
+  formatWarmup,
+  MOST_REPORTS,
+  type WarmupDay,
+} from '../bus/connect.ts';
 import type { Egress, Established } from './egress.ts';
 import { Refused } from './refusal.ts';
 import { parseConnect } from './request.ts';
@@ -89,7 +95,7 @@ async function tunnel(
   }
 }
 
-function granted({ grant, recipients, seconds, id, epoch, peer }: Established): string {
+function granted({ grant, recipients, seconds, id, epoch, peer, warmup }: Established): string {
   return head(200, 'Connection Established', {
     [CONNECT_HEADERS.messages]: recipients,
     [CONNECT_HEADERS.seconds]: seconds,
@@ -98,10 +104,14 @@ function granted({ grant, recipients, seconds, id, epoch, peer }: Established): 
     [CONNECT_HEADERS.provider]: grant.provider,
     [CONNECT_HEADERS.ehlo]: grant.ehlo,
     [CONNECT_HEADERS.peer]: peer,
+    ...warmupHeader(warmup),
   });
 }
 
-function refusal({ status, reason, message, retryMs }: Refused): string {
+const warmupHeader = (day: WarmupDay | null): Record<string, string> =>
+  day ? { [CONNECT_HEADERS.warmup]: formatWarmup(day) } : {};
+
+function refusal({ status, reason, message, retryMs, warmup }: Refused): string {
   const body = `${message}\n`;
   const headers = {
     [CONNECT_HEADERS.reason]: reason,
@@ -109,6 +119,7 @@ function refusal({ status, reason, message, retryMs }: Refused): string {
       'retry-after': Math.ceil(retryMs / 1000),
       [CONNECT_HEADERS.retryMs]: Math.ceil(retryMs),
     }),
+    ...warmupHeader(warmup),
     'content-type': 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     connection: 'close',
