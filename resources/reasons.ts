@@ -74,6 +74,7 @@ export const REASONS = {
   NoRoom: 'The other pods have less than 1.2 times the space that the leaving pod needs.',
   NoPeer: 'There is no other pod to hand mail to; the last one waits until it is empty.',
   NotEmpty: 'The pod still holds mail.',
+  Unreadable: 'What is left in the pod is in damaged records, which cannot be handed over.',
   Unreachable: 'A pod does not say how much it holds; unknown is not empty.',
   StaleStatement: "The pod's statement is older than the cordon, or of another incarnation.",
   RolloutUnderWay: 'No pod leaves while a rollout runs.',

@@ -124,6 +124,8 @@ export interface Statement {
     readonly freeBytes: number;
     readonly oldestAcceptedAt: number | null;
     readonly writable: boolean;
+    /** Recipients in damaged records, which a hand-over has found and has to leave behind. Absent: none. */
+    readonly unreadable?: number | undefined;
   };
   readonly handedOver: number;
   readonly eventsUnsent: number;

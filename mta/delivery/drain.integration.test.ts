@@ -1,4 +1,6 @@
 // Hand-overs that are interrupted: cancelled half-way, and by a NATS that goes away in the middle.
+import { join } from 'node:path';
+import { open } from 'lmdb';
 import { until } from '../../e2e/rig/servers.ts';
 import type { Bus } from '../bus/client.ts';
 import { TRANSFER_CLASS } from '../bus/names.ts';
@@ -144,3 +146,25 @@ test('NATS goes away in the middle: the same ids are repeated, and nothing is do
   expect([...hops.values()].every((ids) => new Set(ids).size === 1)).toBe(true);
   expect([...hops.values()].filter((ids) => ids.length > 1).length).toBeGreaterThanOrEqual(unknown);
 }, 180_000);
+
+test('a damaged record is left behind and said; everything else goes over', async () => {
+  const { pod } = await loaded('torn', 12, 300, (send) => send());
+  await pod.crash();
+  await damageOne(join(fixture.folder, 'torn', 'spool'));
+  const again = await fixture.pod('torn', { uid: pod.uid });
+  const peer = await fixture.pod('peer', { assign: false });
+  await drain(again, peer);
+  await until('all others to go', () => again.statement().spool.entries === 1, 60_000);
+  expect(again.statement()).toMatchObject({ handedOver: 11, spool: { unreadable: 1 } });
+}, 90_000);
+
+/** Changes one byte of a message on the disk. */
+async function damageOne(folder: string): Promise<void> {
+  const root = open({ path: folder, noSubdir: false, overlappingSync: false });
+  const bodies = root.openDB<Buffer, string>({ name: 'bodies', encoding: 'binary' });
+  const [key = ''] = [...bodies.getKeys()];
+  const bytes = Buffer.from(bodies.get(key) ?? []);
+  bytes.writeUInt8(bytes.readUInt8(20) ^ 1, 20);
+  await bodies.put(key, bytes);
+  await root.close();
+}

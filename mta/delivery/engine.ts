@@ -256,6 +256,7 @@ export class Engine {
         freeBytes,
         oldestAcceptedAt,
         writable: failure === null,
+        ...(this.#handover.unreadable > 0 && { unreadable: this.#handover.unreadable }),
       },
       handedOver: this.#handover.handedOver,
       eventsUnsent: 0,

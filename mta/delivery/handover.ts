@@ -7,6 +7,7 @@ import type { Log } from '../../process/log.ts';
 import { mailStream, mailSubject, poolKey, TRANSFER_CLASS } from '../bus/names.ts';
 import { bundleId, encodeBundle } from '../message/bundle.ts';
 import { encodeParcel, type HopId, shardOf } from '../message/parcel.ts';
+import { CorruptRecordError } from '../spool/errors.ts';
 import type { HeldParcel, Spool, SpoolChange } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
 import { type Destination, destinationOf, Gathering, isForgotten, onward } from './onward.ts';
@@ -62,6 +63,8 @@ export class Handover {
   #stopped = false;
   #running: Promise<void> | null = null;
   #handedOver = 0;
+  /** Parcels whose record is damaged: they cannot be handed over. */
+  readonly #damaged = new Set<HopId>();
 
   constructor(parts: HandoverParts) {
     this.#parts = parts;
@@ -70,6 +73,13 @@ export class Handover {
   /** Parcels handed over by this process. */
   get handedOver(): number {
     return this.#handedOver;
+  }
+
+  /** Recipients of parcels that were found damaged and are still here. */
+  get unreadable(): number {
+    const { spool } = this.#parts;
+    for (const hopId of this.#damaged) if (!spool.parcel(hopId)) this.#damaged.delete(hopId);
+    return [...this.#damaged].reduce((sum, hopId) => sum + spool.entriesOf(hopId).length, 0);
   }
 
   get all(): boolean {
@@ -238,6 +248,7 @@ export class Handover {
       const indexes = entries.map(({ index }) => index);
       return { hopId, pool: header.pool, indexes, to, marked: moving !== null, encoded };
     } catch (error) {
+      if (error instanceof CorruptRecordError) this.#damaged.add(hopId);
       log.warn({ hopId, err: error }, 'a parcel cannot be read and is not handed over');
       return null;
     }

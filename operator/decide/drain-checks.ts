@@ -25,6 +25,7 @@ export interface Refusal {
     | 'InFlight'
     | 'NoRoom'
     | 'NotEmpty'
+    | 'Unreadable'
     | 'EventsUnsent'
   >;
   readonly message: string;
@@ -193,6 +194,17 @@ export const nothingInFlight: Check = ({ name, statement }) =>
   statement?.inFlight === 0
     ? null
     : refuse('InFlight', `${name} has ${statement?.inFlight} attempts under way`);
+
+/** What is left is in damaged records only: a hand-over does not end by itself. */
+export const notOnlyDamaged: Check = ({ name, statement }) => {
+  const { entries = 0, unreadable = 0 } = statement?.spool ?? {};
+  return entries === 0 || unreadable < entries
+    ? null
+    : refuse(
+        'Unreadable',
+        `${entries} recipients in the spool of ${name} are in damaged records, which cannot be handed over`,
+      );
+};
 
 export const spoolEmpty: Check = ({ name, statement }) =>
   statement?.spool.entries === 0

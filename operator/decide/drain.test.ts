@@ -153,6 +153,13 @@ describe('rule 3: room of 1.2 times the bytes, or the hand-over is refused', () 
     ).toBe(true);
   });
 
+  test('what is damaged cannot be handed over: while other mail goes it is no matter, then it is said', () => {
+    const spool = { entries: 5, bytes: 10, unreadable: 2 };
+    expect(leave(draining(3, 2, { spool })).refusal?.reason).toBe('NotEmpty');
+    const rest = leave(draining(3, 2, { spool: { ...spool, entries: 2 } }));
+    expect(rest).toMatchObject({ remove: false, left: 2, refusal: { reason: 'Unreadable' } });
+  });
+
   test('mode Wait never hands over and leaves when the spool has run empty', () => {
     const full = draining(3, 2, { spool: { entries: 5, bytes: 10 } }, { drainMode: 'Wait' });
     expect(leave(full)).toMatchObject({ cordon: true, handOver: false, step: 'Delivering', remove: false });

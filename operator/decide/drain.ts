@@ -14,6 +14,7 @@ import {
   noRolloutRuns,
   nothingInFlight,
   nothingUnacknowledged,
+  notOnlyDamaged,
   notTheLastPod,
   othersHaveRoom,
   podExists,
@@ -58,6 +59,7 @@ const MAY_LEAVE: readonly Check[] = [
   ...PROVEN,
   nothingUnacknowledged,
   holdsNoShard,
+  notOnlyDamaged, // what cannot be handed over is said, not waited for in silence
   spoolEmpty,
   nothingInFlight,
   eventsSent,
@@ -185,7 +187,13 @@ export function removalRefusal(live: PoolWorld, uid: string | null): Refusal | n
 
 /** Refusals that need somebody or something else to change; the others are steps on the way. */
 export function isBlocked(refusal: Refusal): boolean {
-  return ['NoPeer', 'PodMissing', 'Unreachable', 'WrongUid', 'NumberMissing', 'NoRoom'].includes(
-    refusal.reason,
-  );
+  return [
+    'NoPeer',
+    'PodMissing',
+    'Unreachable',
+    'WrongUid',
+    'NumberMissing',
+    'NoRoom',
+    'Unreadable',
+  ].includes(refusal.reason);
 }

@@ -34,6 +34,7 @@ const statementSchema = z.object({
     freeBytes: count,
     oldestAcceptedAt: count.nullable(),
     writable: z.boolean(),
+    unreadable: count.optional(),
   }),
   handedOver: count,
   eventsUnsent: count,
