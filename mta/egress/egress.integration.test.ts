@@ -17,7 +17,8 @@ import { type Role, startRole } from './role.ts';
 
 const [FIRST, SECOND] = ['127.0.0.21', '127.0.0.22'];
 const TIMES = { leaseMs: 1500, renewMs: 200, marginMs: 200, pollMs: 50, standbyMs: 300 };
-const base = { version: 1, namespace: 'mail', uid: 'u1', generation: 1 } as const;
+// Its own uid: the locks of a node are named by it, and another checkout may run this test at the same time.
+const base = { version: 1, namespace: 'mail', uid: `u${process.pid}`, generation: 1 } as const;
 const pod = (uid: string, more: Partial<Identity> = {}): Identity => ({
   ...{ namespace: 'mail', role: 'delivery', pool: 'main', pod: `main-delivery-${uid}`, uid },
   ...more,
@@ -26,6 +27,8 @@ const pod = (uid: string, more: Partial<Identity> = {}): Identity => ({
 let nats: Nats;
 let bus: Bus;
 let authority: Authority;
+/** The snapshot as it was at first, whatever a test that failed has left. */
+let restore = async () => {};
 const roles: Role[] = [];
 const sinks: Server[] = [];
 
@@ -55,7 +58,12 @@ beforeAll(async () => {
     movable: true,
     weight: 100,
   });
-  await put('ippool.mail_ips', { ...base, name: 'ips', addresses: [address(FIRST, 1), address(SECOND, 2)] });
+  const ips = { ...base, name: 'ips', addresses: [address(FIRST, 1), address(SECOND, 2)] };
+  restore = async () => {
+    const now = (await fleet.get('ippool.mail_ips'))?.string();
+    if (now !== JSON.stringify(ips)) await put('ippool.mail_ips', ips);
+  };
+  await restore();
   await put('ippool.mail_away', { ...base, name: 'away', addresses: [address('198.51.100.77', 1)] });
   await put('pool.mail_main', {
     ...base,
@@ -68,6 +76,7 @@ beforeAll(async () => {
   });
 });
 afterEach(async () => {
+  await restore();
   await Promise.all(roles.splice(0).map((role) => role.close(0)));
   for (const sink of sinks.splice(0)) sink.close();
 });

@@ -51,7 +51,14 @@ test('starts, holds its address, releases it on SIGTERM', async () => {
     const leases = await kvm.create(LEASE_BUCKET);
     const fleet = await kvm.create(FLEET_BUCKET);
     const addresses = [{ address: ADDRESS, ehlo: 'out.example.com', movable: false, weight: 100 }];
-    const snapshot = { version: 1, namespace: 'mail', name: 'ips', uid: 'u', generation: 1, addresses };
+    const snapshot = {
+      version: 1,
+      namespace: 'mail',
+      name: 'ips',
+      uid: `u${process.pid}`,
+      generation: 1,
+      addresses,
+    };
     const child = start({
       ...nats.env,
       POSTFLEET_NAMESPACE: 'egress',
