@@ -633,6 +633,39 @@ test('an address goes where it is placed; its pods follow, and the status says w
   await eventually('its end', async () => expect(await deployments()).toEqual([]));
 }, 90_000);
 
+test('deletionPolicy Retain: pods go at once, volumes and streams stay, and a pool of the same name goes on with them', async () => {
+  const spec = { ipPoolRef: { name: 'main' }, deletionPolicy: 'Retain', replicas: 1 };
+  const made = async () =>
+    eventually('the pool is ready', async () => {
+      expect(readyOf(await poolStatus())?.status).toBe('True');
+    });
+  await apply('SendingPool', 'demo', spec);
+  await made();
+  const state = link.state();
+  if (state.kind === 'Down') throw new Error(state.obstacle);
+  await state.bus.js.publish(mailSubject(POOL, 2, 'bulk'), 'kept');
+  world.spooled.set('demo-delivery-0', 9);
+  events.length = 0;
+  await api.delete(KINDS.SendingPool, named('demo'));
+  await eventually('the pool is gone', async () => {
+    expect(await orAbsent(api.get(KINDS.SendingPool, named('demo')))).toBeNull();
+    expect(await orAbsent(api.get(TYPES.statefulSets, named('demo-delivery')))).toBeNull();
+  });
+  expect(events.map(({ reason }) => reason)).toContain('Retained');
+  const kept = await (await state.bus.manager()).streams.info(mailStream(POOL, 2));
+  expect(kept.state.messages).toBe(1);
+  await api.get(TYPES.persistentVolumeClaims, { namespace: NAMESPACE, name: 'spool-demo-delivery-0' });
+  await apply('SendingPool', 'demo', spec);
+  await made();
+  await eventually('what was kept is counted', async () => expect((await poolStatus()).backlog).toBe(10));
+  world.spooled.clear();
+  await api.delete(KINDS.SendingPool, named('demo'));
+  await eventually('the pool is gone again', async () => {
+    expect(await orAbsent(api.get(KINDS.SendingPool, named('demo')))).toBeNull();
+    expect(await orAbsent(api.get(TYPES.statefulSets, named('demo-delivery')))).toBeNull();
+  });
+}, 90_000);
+
 test('an IPPool that nothing uses goes with its egress pods; a domain takes its snapshot along', async () => {
   await api.delete(KINDS.IPPool, named('main'));
   await api.delete(KINDS.SendingDomain, named('example'));

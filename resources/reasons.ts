@@ -45,7 +45,7 @@ export const REASONS = {
   SnapshotFailed: 'The configuration could not be handed to the mail pods; they keep the last one.',
   // pods, nodes, volumes
   PodsNotReady: 'Some pods that were ready are not.',
-  PodLost: 'A pod is gone together with its node.',
+  PodLost: 'A pod is gone and may still run: its node does not answer. Its shards wait.',
   PodUnschedulable: 'No node takes a pod.',
   LocalVolume: 'Volumes cannot leave their node: spooled mail is lost or stranded with it.',
   Stranded: 'Mail is on a volume that no pod can reach.',

@@ -171,7 +171,8 @@ class PoolPass {
     if (compiled.kind === 'Bad')
       return { snapshot: closedIfDeleted(pool, stored.value), problem: compiled.problem };
     const { snapshot } = compiled;
-    const what = `${this.#key} ${snapshot.shards} ${snapshot.classes.map((c) => c.name).join()}`;
+    // Of this very pool: one before it of the same name has taken its streams along.
+    const what = `${this.#key} ${this.#object.metadata.uid} ${snapshot.shards} ${snapshot.classes.map((c) => c.name).join()}`;
     if (!snapshot.intakeClosed)
       await once(up.bus, what, this.#deps.now(), () =>
         ensurePoolAssets(manager, this.#poolKey, snapshot.shards, snapshot.classes, this.#deps.streamProfile),

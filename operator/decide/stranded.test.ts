@@ -98,6 +98,8 @@ describe('rule 10: what no pod can work is stated with count and since when, and
     const assignment = { version: 1 as const, pool: 'mail/demo', revision: 1, members: [], shards };
     const forced = pool(pending(PENDING_PATIENCE_MS), { assignment, nodes: [node('node-a'), silentNode] });
     expect(strandedSpools(forced, remembered())[0]?.why).toBe('NodeSilent');
+    const moved = { ...forced, pods: [podView(0), podView(1)], readings: pool({}, {}, false).readings };
+    expect(strandedSpools(moved, remembered())).toEqual([]);
     const off = { ...forced, nodes: [node('node-a'), { ...silentNode, outOfService: true }] };
     expect(strandedSpools(off, remembered())[0]?.why).toBe('PodUnschedulable');
   });

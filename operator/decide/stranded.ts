@@ -37,7 +37,8 @@ export function strandedSpools(world: PoolWorld, before: SpoolMemory): Stranded[
 /** Why no pod works the volume; null: one does, or is about to. */
 function causeOf(world: PoolWorld, volume: VolumeView, pod: PodView | null): Cause | null {
   const { now, statefulSet, desiredReplicas } = world;
-  const unfenced = unfencedFormer(world, podName(world, volume.ordinal), pod);
+  const isHeard = pod !== null && world.readings.get(pod.uid)?.kind === 'statement';
+  const unfenced = isHeard ? null : unfencedFormer(world, podName(world, volume.ordinal), pod);
   if (unfenced) return unfenced;
   if (volume.lost)
     return {

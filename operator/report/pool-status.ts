@@ -6,6 +6,7 @@ import { unknownHolder } from '../decide/assign.ts';
 import type { Trial } from '../decide/canary.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
+import { unfencedReason } from '../decide/fence.ts';
 import { rolloutRuns } from '../decide/rollout.ts';
 import { strandedText } from '../decide/stranded.ts';
 import { deliverySelector, selectorText } from '../desired/names.ts';
@@ -80,6 +81,7 @@ function healthOf(report: PoolReport): Health {
     stalled(report.problem ?? findings?.problem ?? null),
     drainStalled(findings?.drain ?? null, world),
     strandedHealth(report),
+    unfencedHealth(world),
     natsHealth(findings),
     unschedulableHealth(report.unschedulable),
     rolledBack(report),
@@ -97,6 +99,17 @@ function drainStalled(drain: DrainVerdict | null, { drainModeFault: fault }: Poo
 function strandedHealth({ stranded }: PoolReport): Health | null {
   if (stranded.length === 0) return null;
   return { kind: 'Stalled', reason: 'Stranded', message: stranded.map(strandedText).join('; ') };
+}
+
+/** Shards of a pod that is gone from the API server, while nobody knows that it has ended: removed by force from a silent node. */
+function unfencedHealth(world: PoolWorld): Health | null {
+  const { assignment, pods } = world;
+  const left = assignment?.shards.filter(({ owner }) => owner && !pods.some(({ uid }) => uid === owner.uid));
+  const [first] = left ?? [];
+  const reason = first?.owner ? unfencedReason(world, first.owner) : null;
+  if (!left || !first?.owner || reason === null) return null;
+  const message = `${left.length} shards wait for ${first.owner.pod}, which is gone and may still run: ${reason}`;
+  return { kind: 'Stalled', reason: 'PodLost', message };
 }
 
 function mailReachable({ stranded, giveUpRefusals }: PoolReport): NewCondition {

@@ -203,6 +203,33 @@ describe('a SendingPool', () => {
     expect(condition(poolStatus(given), 'Ready')).toMatchObject({ status: 'False', reason });
   });
 
+  test('whose pod was removed by force from a silent node says what its shards wait for', () => {
+    const owner = { pod: 'demo-delivery-1', uid: 'uid-before', node: 'node-b' };
+    const given = assignment();
+    const shards = given.shards.map((shard) => (shard.shard === 1 ? { ...shard, owner } : shard));
+    const node = { name: 'node-b', ready: false, outOfService: false, silentSince: NOW };
+    const nodes = [...(worldOf(2).nodes ?? []), node];
+    const said = condition(poolStatus(report(2, { assignment: { ...given, shards }, nodes })), 'Stalled');
+    expect(said).toMatchObject({ status: 'True', reason: 'PodLost' });
+    expect((said as unknown as { message: string }).message).toContain('1 shards wait for demo-delivery-1');
+    const off = nodes.map((one) => ({ ...one, outOfService: true }));
+    const fenced = poolStatus(report(2, { assignment: { ...given, shards }, nodes: off }));
+    expect(condition(fenced, 'Stalled')).toMatchObject({ status: 'False' });
+  });
+
+  test('that is being deleted says how much is left and for how long', () => {
+    const deletionTimestamp = '2026-11-01T00:00:00Z';
+    const step = { step: 'Deliver', left: 30, refusal: null } as const;
+    const progress = [
+      { at: NOW - 10_000, left: 50 },
+      { at: NOW, left: 30 },
+    ];
+    const base = report(2, {}, { deletion: step, drain: null, progress });
+    const status = poolStatus({ ...base, metadata: { ...base.metadata, deletionTimestamp } });
+    expect(status.deletion).toMatchObject({ step: 'Deliver', left: 30, estimateSeconds: 15 });
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'False', reason: 'Deleting' });
+  });
+
   test('seen again is the same to the byte', () => {
     const first = poolStatus(report());
     const again = { ...report(2, { now: NOW + 2000 }), before: first };
