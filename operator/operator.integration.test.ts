@@ -349,6 +349,42 @@ test('a silent pod does not leave; from 3 to 1 they leave one at a time, each dr
   expect(shards.every(({ former }) => former === null || former.stated)).toBe(true);
 }, 90_000);
 
+test('one drain in another mode by annotation: what nobody understands moves no mail, Wait delivers, and it is taken off', async () => {
+  const spec = { ipPoolRef: { name: 'main' }, queuePolicyRef: { name: 'gentle' }, storage: { size: '20Gi' } };
+  const annotation = 'postfleet.io/drain-mode';
+  const annotate = (mode: string) =>
+    api.patch(KINDS.SendingPool, named('demo'), {
+      kind: 'merge',
+      body: { metadata: { annotations: { [annotation]: mode } } },
+    });
+  await apply('SendingPool', 'demo', { ...spec, replicas: 2 });
+  await eventually('two pods work shards', async () => {
+    expect((await poolStatus()).members?.map(({ shards }) => shards.length)).toEqual([4, 4]);
+  });
+  events.length = 0;
+  world.spooled.set('demo-delivery-1', 3);
+  await annotate('wait');
+  await apply('SendingPool', 'demo', { ...spec, replicas: 1 });
+  await eventually('the fault is told', async () => {
+    expect(readyOf(await poolStatus())).toMatchObject({ status: 'False', reason: 'InvalidDrainMode' });
+  });
+  expect(events.filter(({ reason }) => reason === 'InvalidDrainMode')).toHaveLength(1);
+  await annotate('Wait');
+  await eventually('it delivers what it has', async () => {
+    const { drain } = await poolStatus();
+    expect(drain).toMatchObject({ pod: 'demo-delivery-1', step: 'Delivering', left: 3 });
+    expect(readyOf(await poolStatus())?.reason).toBe('Draining');
+  });
+  expect((await assignment())?.members.some(({ handOver }) => handOver)).toBe(false);
+  world.spooled.set('demo-delivery-1', 0);
+  await eventually('the annotation is off', async () => {
+    const { metadata } = await api.get(KINDS.SendingPool, named('demo'));
+    expect(metadata.annotations?.[annotation]).toBeUndefined();
+    expect(await replicas()).toBe(1);
+  });
+  expect(events.some(({ reason }) => reason === 'HandingOver')).toBe(false);
+}, 90_000);
+
 test('with autoscaling the load decides, and not spec.replicas: 1 to 3 at once, back to 1 by drains', async () => {
   const spec = { ipPoolRef: { name: 'main' }, queuePolicyRef: { name: 'gentle' }, storage: { size: '20Gi' } };
   const autoscaling = {

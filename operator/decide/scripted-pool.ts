@@ -1,9 +1,9 @@
 // A scripted pool for walk-throughs: each round the operator decides on what the pods last stated, and the pods then do what the
 // assignment says.
-import type { PoolWorld } from '../observe/world.ts';
+import type { PoolWorld, VolumeView } from '../observe/world.ts';
 import { nextAssignment } from './assign.ts';
 import { type DrainVerdict, decideDrain } from './drain.ts';
-import { obedientStatement, readingsOf, unknownReading, worldOf } from './scripted-world.ts';
+import { obedientStatement, podView, readingsOf, unknownReading, worldOf } from './scripted-world.ts';
 
 export class Scripted {
   world: PoolWorld;
@@ -14,6 +14,7 @@ export class Scripted {
   /** Recipients that each pod sends in a round, and all that were sent. */
   deliveredARound = 0;
   delivered = 0;
+  #made = 0;
   /** What was seen of each round, for the whole story. */
   readonly story: string[] = [];
 
@@ -34,7 +35,7 @@ export class Scripted {
 
   /** One reconcile, then the pods act. @returns what was decided. */
   round(): DrainVerdict {
-    this.#listen();
+    this.listen();
     const drain = decideDrain(this.world);
     const leaving = drain.kind === 'Leave' ? drain : null;
     const cordons = new Map(
@@ -73,12 +74,32 @@ export class Scripted {
     );
   }
 
-  #listen(): void {
+  /** Replicas are raised to what is wished for; new pods are ready at once, each another incarnation than the one before. */
+  raise(): void {
+    const { statefulSet: set, desiredReplicas, pods, volumes } = this.world;
+    if (!set || set.replicas >= desiredReplicas) return;
+    const ordinals = Array.from({ length: desiredReplicas - set.replicas }, (_, n) => set.replicas + n);
+    const made = ordinals.map((ordinal) => podView(ordinal, { uid: `uid-${ordinal}-${++this.#made}` }));
+    const [claim] = volumes;
+    const claims = ordinals
+      .filter((ordinal) => claim && !volumes.some((volume) => volume.ordinal === ordinal))
+      .map((ordinal) => ({ ...(claim as VolumeView), ordinal, name: `spool-${set.name}-${ordinal}` }));
+    this.world = {
+      ...this.world,
+      pods: [...pods, ...made],
+      volumes: [...volumes, ...claims],
+      statefulSet: { ...set, replicas: desiredReplicas, partition: desiredReplicas },
+    };
+  }
+
+  /** Every pod states what it has. */
+  listen(): void {
     const { pods, assignment } = this.world;
     const statements = pods.map((pod) => {
       const entries = this.spooled.get(pod.name) ?? 0;
       const spool = { entries, bytes: entries * 1000, freeBytes: this.freeBytes };
-      return obedientStatement(pod, assignment, { spool });
+      const work = { ready: entries, limited: 0, waiting: 0, perSecond: 0 };
+      return obedientStatement(pod, assignment, { spool, work });
     });
     const readings = readingsOf(statements);
     for (const pod of pods) if (this.silent.has(pod.name)) readings.set(pod.uid, unknownReading());
