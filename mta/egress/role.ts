@@ -110,7 +110,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       physician.forget(address);
       void limiter.leave(address);
     } else limiter.inherit(address, keeper.lingering);
-    void warmup.held(address, keeper.epoch !== null);
+    if (keeper.epoch === null) void warmup.left(address);
     tellReadiness();
   };
   const over = new AbortController();

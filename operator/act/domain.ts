@@ -81,6 +81,6 @@ function lookUp(
 ): Promise<RecordStatus[]> {
   const pool = fleet.pools.find(({ metadata }) => metadata.name === domain.spec.poolRef.name);
   const ipPool = fleet.ipPools.find(({ metadata }) => metadata.name === pool?.spec.ipPoolRef.name);
-  const addresses = ipPool?.spec.addresses.map(({ address }) => address) ?? [];
+  const addresses = domain.spec.addresses ?? ipPool?.spec.addresses.map(({ address }) => address) ?? [];
   return deps.dns.look(wantedRecords(domain, keys, addresses));
 }

@@ -155,6 +155,21 @@ test('who leaves gives back what is free, and what comes back later', async () =
   expect(shelf.record?.reserved).toBe(6);
 });
 
+test('who is asked again while it gives back spends nothing of that', async () => {
+  const shelf = new Shelf();
+  const keeper = opened(shelf);
+  await keeper.reserve();
+  const leaving = keeper.leave();
+  await Promise.resolve();
+  keeper.stay();
+  expect(keeper.claim(1)).toEqual({ refused: 'Reserve' });
+  await leaving;
+  expect(shelf.record?.reserved).toBe(0);
+  await keeper.reserve();
+  expect(taken(keeper, 9).units).toBe(5);
+  expect(shelf.record?.reserved).toBe(5);
+});
+
 test('what was on its way back when the answer was lost is not spent', async () => {
   const shelf = new Shelf();
   const keeper = opened(shelf);

@@ -53,6 +53,8 @@ export class LedgerKeeper {
   #writing: Promise<void> | null = null;
   #failure: { readonly why: string; readonly at: number } | null = null;
   #leaving = false;
+  /** A write is under way that gives back what is free: until it has ended nothing of that may be spent, whatever comes. */
+  #givingBack = false;
   /** Something is to be written at the next tick. */
   #due = false;
   #wroteAt: number;
@@ -82,14 +84,14 @@ export class LedgerKeeper {
 
   /** What could be claimed now. Nothing is taken. */
   look(): ClaimAnswer {
-    if (!this.#ledger || this.#leaving) return { refused: 'Reserve' };
+    if (!this.#ledger || this.#leaving || this.#givingBack) return { refused: 'Reserve' };
     this.#rollUnlimited();
     return claim(this.#ledger, this.#options.now(), SLICE);
   }
 
   /** Takes up to `want` of what is in hand; fetches the next slice in the background before it is needed. */
   claim(want: number): ClaimAnswer {
-    if (!this.#ledger || this.#leaving) return { refused: 'Reserve' };
+    if (!this.#ledger || this.#leaving || this.#givingBack) return { refused: 'Reserve' };
     this.#rollUnlimited();
     const now = this.#options.now();
     const answer = claim(this.#ledger, now, want);
@@ -129,13 +131,14 @@ export class LedgerKeeper {
         (error: unknown) => {
           this.#current = false;
           // What was on its way back may have arrived there.
-          if (this.#leaving && this.#ledger) this.#ledger = forfeited(this.#ledger);
+          if (this.#givingBack && this.#ledger) this.#ledger = forfeited(this.#ledger);
           this.#failure = { why: (error as Error).message, at: this.#options.now() };
           this.#options.warn(error);
         },
       )
       .finally(() => {
         this.#writing = null;
+        this.#givingBack = false;
       });
     return this.#writing;
   }
@@ -144,7 +147,8 @@ export class LedgerKeeper {
     for (let turn = 1; ; turn++) {
       const ledger = this.#current && this.#ledger ? this.#ledger : await this.#read();
       const { store, now } = this.#options;
-      const next = this.#leaving
+      this.#givingBack = this.#leaving;
+      const next = this.#givingBack
         ? giveBack(ledger, now(), this.#plan)
         : reserve(ledger, now(), SLICE, this.#plan);
       try {
@@ -194,7 +198,7 @@ export class LedgerKeeper {
     if (this.#hasNews) await this.reserve();
   }
 
-  /** The address is ours (again). */
+  /** It is asked for (again). */
   stay(): void {
     this.#leaving = false;
   }

@@ -139,12 +139,28 @@ test('what a day is left with is forgotten when it is over, and taken up where i
   const { state, warmup, reserved, take, room } = world();
   await reserved();
   take(3).end();
-  await warmup.held(YOUNG, false);
+  await warmup.left(YOUNG);
   warmup.tick();
   expect(room()).toEqual({ kind: 'reserve' });
   expect(await reserved()).toEqual({ kind: 'open', recipients: 10 });
   expect(warmup.day(YOUNG, 'google')?.room).toBe(197);
-  state.ipPool = { ...state.ipPool, addresses: [{ address: YOUNG, warmed: true }] };
+  const young = state.ipPool;
+  state.ipPool = { ...young, addresses: [{ address: YOUNG, warmed: true }] };
   warmup.replan();
   expect(room()).toEqual({ kind: 'open', recipients: Infinity });
+  state.ipPool = young;
+  warmup.replan();
+  expect(await reserved()).toEqual({ kind: 'open', recipients: 10 });
+});
+
+test('what nobody asks for goes back after ten minutes', async () => {
+  const { state, warmup, reserved, record } = world();
+  await reserved();
+  expect(record()?.reserved).toBe(10);
+  state.now += 600_001;
+  warmup.tick();
+  await warmup.close();
+  warmup.tick();
+  expect(record()?.reserved).toBe(0);
+  expect(await reserved()).toEqual({ kind: 'open', recipients: 10 });
 });

@@ -45,12 +45,21 @@ export interface WarmupClaim {
   end(used?: number): void;
 }
 
+interface Kept {
+  readonly address: string;
+  readonly provider: string;
+  readonly keeper: LedgerKeeper;
+  askedAt: number;
+  /** Whether its address is warmed up, as the snapshot says. */
+  planned: boolean;
+}
+
+/** How long a ledger is kept at hand that nobody asks for. */
+const IDLE_MS = 600_000;
+
 export class Warmup {
   readonly #options: WarmupOptions;
-  readonly #keepers = new Map<
-    string,
-    { readonly address: string; readonly provider: string; readonly keeper: LedgerKeeper }
-  >();
+  readonly #keepers = new Map<string, Kept>();
   readonly #gauges = new Gauges();
 
   constructor(options: WarmupOptions) {
@@ -97,34 +106,43 @@ export class Warmup {
 
   #keeper(address: string, provider: string): LedgerKeeper | null {
     const key = `${address} ${provider}`;
-    const plan = planFor(this.#options.ipPool(), address, provider);
-    if (!plan) return null;
     const known = this.#keepers.get(key);
-    if (known) return known.keeper;
+    if (known?.planned) {
+      // Only who holds the address is asked for it.
+      known.keeper.stay();
+      known.askedAt = this.#options.now();
+      return known.keeper;
+    }
+    const plan = known ? null : planFor(this.#options.ipPool(), address, provider);
+    if (!plan) return null;
     const { store, now, warn } = this.#options;
     const keeper = new LedgerKeeper({ address, provider, plan, store: store(address, provider), now, warn });
-    this.#keepers.set(key, { address, provider, keeper });
+    this.#keepers.set(key, { address, provider, keeper, askedAt: now(), planned: true });
     return keeper;
   }
 
-  /** The snapshot has changed: what it says binds at once. */
+  /** To be called whenever `ipPool` has changed: what it says binds at once. */
   replan(): void {
-    for (const { address, provider, keeper } of this.#keepers.values()) {
-      const plan = planFor(this.#options.ipPool(), address, provider);
-      if (plan) keeper.setPlan(plan);
-      else void keeper.leave();
+    for (const one of this.#keepers.values()) {
+      const plan = planFor(this.#options.ipPool(), one.address, one.provider);
+      one.planned = plan !== null;
+      if (plan) one.keeper.setPlan(plan);
+      else void one.keeper.leave();
     }
   }
 
-  /** The address is held here (again), or not any more. */
-  async held(address: string, isHeld: boolean): Promise<void> {
+  /** The address is not held here any more: what is in hand goes back. */
+  async left(address: string): Promise<void> {
     const mine = [...this.#keepers.values()].filter((one) => one.address === address);
-    await Promise.all(mine.map(({ keeper }) => (isHeld ? keeper.stay() : keeper.leave())));
+    await Promise.all(mine.map(({ keeper }) => keeper.leave()));
   }
 
   /** Every second: writes what is due, forgets what is over, shows the rest. */
   tick(): void {
-    for (const [key, { address, provider, keeper }] of this.#keepers) {
+    const idleSince = this.#options.now() - IDLE_MS;
+    for (const [key, { address, provider, keeper, askedAt }] of this.#keepers) {
+      // There may be thousands of small hosts in a day: what is in hand for one that gets no more mail goes back.
+      if (askedAt < idleSince) void keeper.leave();
       keeper.tick();
       if (keeper.isIdle) {
         this.#keepers.delete(key);
