@@ -31,12 +31,25 @@ export async function empty(path: string): Promise<void> {
   for (const name of ours) await rm(join(path, name), { force: true });
 }
 
+const volumesBelow = (folder: string): { path: string; options: string }[] =>
+  mounts()
+    .map(([, path = '', , options = '']) => ({ path, options }))
+    .filter(
+      ({ path }) =>
+        path.startsWith(`${folder}/node`) &&
+        /^\/node\d+\/volumes\/pvc-[^/]+$/.test(path.slice(folder.length)),
+    );
+
 /** Empties every volume below the folder of what `fill` left. */
 export async function emptyAll(folder: string): Promise<void> {
-  for (const [, path = ''] of mounts())
-    if (path.startsWith(`${folder}/node`) && basename(path).startsWith('pvc-'))
-      await empty(path).catch(() => {});
+  for (const { path } of volumesBelow(folder)) await empty(path).catch(() => {});
 }
+
+/** Volumes below the folder that a run that was cut off left failing or read-only. */
+export const brokenBelow = (folder: string): string[] =>
+  volumesBelow(folder)
+    .filter(({ options }) => /(^|,)(ro|emergency_ro|shutdown)(,|$)/.test(options))
+    .map(({ path }) => path);
 
 /** The file system finds an error in itself, and takes no more writes. */
 export function makeReadOnly(path: string): void {

@@ -1,4 +1,5 @@
 // What a fault can do to a stage: signals, packets, kubectl. Every deed gives its undoing.
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Place, placeOf } from '../cluster/place.ts';
 import { members } from '../cluster/system/cgroups.ts';
@@ -9,7 +10,7 @@ import type { Random } from '../internet/random.ts';
 import { NAMESPACE } from '../stage/install.ts';
 import type { Stage } from '../stage/stage.ts';
 import { setClock } from './clocks.ts';
-import { emptyAll, mountAgain } from './disks.ts';
+import { brokenBelow, emptyAll, mountAgain } from './disks.ts';
 import { type Role, type RoleProcess, resumeAll, roleProcesses } from './processes.ts';
 
 export type Undo = () => Promise<void>;
@@ -17,6 +18,7 @@ export type Undo = () => Promise<void>;
 /** Marks our rules, so that those of a run that was cut off are found. */
 const MARK = 'postfleet-faults';
 const KUBECTL_SECONDS = 40;
+const LAST_WORDS_MS = 4000;
 
 export class Scene {
   readonly stage: Stage;
@@ -143,14 +145,11 @@ export class Scene {
     const nodes = await this.#nodes();
     for (const node of nodes) await this.kubectl('cordon', node);
     try {
-      await this.kubectl(
-        'delete',
-        'pod',
-        ...volumes.keys(),
-        '--grace-period=5',
-        '--ignore-not-found',
-        '--timeout=60s',
-      );
+      await this.kubectl('delete', 'pod', ...volumes.keys(), '--ignore-not-found', '--wait=false');
+      // A delivery pod must not be deleted with less patience than it asks for; but nobody can keep a process from being killed.
+      await delay(LAST_WORDS_MS);
+      for (const one of this.processes('delivery', 'nats', 'postgres'))
+        if (volumes.has(one.pod)) this.kill(one);
       for (const path of volumes.values()) await mountAgain(path);
     } finally {
       for (const node of nodes) await this.kubectl('uncordon', node);
@@ -170,6 +169,8 @@ export class Scene {
       if (this.#isLost(i + 1)) await this.returnNode(i + 1);
     }
     await emptyAll(this.place.folder);
+    const broken = brokenBelow(this.place.folder);
+    if (broken.length > 0) await this.renewVolumes(await this.#podsOf(broken));
     const { internet, world } = this.stage;
     for (const { hostname, behaviour } of world.hosts) await internet.setBehaviour(hostname, behaviour);
     for (const one of this.processes('ingress', 'delivery', 'gateway', 'operator', 'nats', 'postgres'))
@@ -177,6 +178,16 @@ export class Scene {
     await this.scale('statefulset/postfleet-nats', 3);
     await this.scale('statefulset/postfleet-postgres', 1);
     await this.scale('sendingpool/demo', 3);
+  }
+
+  /** By the pods' names: a claim of a StatefulSet is named after its pod. */
+  async #podsOf(paths: readonly string[]): Promise<Map<string, string>> {
+    const pods = new Map<string, string>();
+    for (const path of paths) {
+      const claim = await this.kubectl('get', 'pv', basename(path), '-o', 'jsonpath={.spec.claimRef.name}');
+      pods.set(claim.replace(/^[a-z]+-/, ''), path);
+    }
+    return pods;
   }
 
   /** `node1`, `node2` and so on. */

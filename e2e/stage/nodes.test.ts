@@ -21,5 +21,5 @@ test('other nodes take nothing meanwhile, and pods again afterwards, also when t
     throw new Error('no');
   };
   await expect(onFirstNode({ kubectl }, 2, work)).rejects.toThrow('no');
-  expect(asked).toEqual(['cordon node2', 'work', 'uncordon node2']);
+  expect(asked).toEqual(['uncordon node1', 'cordon node2', 'work', 'uncordon node2']);
 });

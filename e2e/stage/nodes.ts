@@ -26,6 +26,8 @@ export async function onFirstNode(
   work: () => Promise<void>,
 ): Promise<void> {
   const others = Array.from({ length: nodes - 1 }, (_, i) => `node${i + 2}`);
+  // Whatever a run that was cut off left.
+  await cluster.kubectl(['uncordon', 'node1']);
   for (const node of others) await cluster.kubectl(['cordon', node]);
   try {
     await work();
