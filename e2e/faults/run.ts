@@ -46,6 +46,7 @@ export interface RunOutcome {
 
 const ANSWER_MS = 480_000;
 const SETTLE_MS = 420_000;
+const UNDO_MS = 240_000;
 const READ_EVERY_MS = 10_000;
 
 export class FaultRun {
@@ -147,7 +148,11 @@ export class FaultRun {
     await delay(Math.min(hold, holdAtMostSeconds) * 1000, undefined, signal ? { signal } : {}).catch(
       () => {},
     );
-    for (const { undo } of injected.reverse()) await this.#undo(undo);
+    for (const { undo, fault } of injected.reverse())
+      await this.#undo(undo).catch((error: Error) => {
+        // It is tried again at the end, and then it must be possible.
+        log(`${fault.name}: not undone yet: ${error.message.split('\n')[0]}`);
+      });
     for (const { fault, troubleFrom } of injected) this.#windowOf(fault, troubleFrom ?? from);
     log(`${faults.map(({ name }) => name).join(' + ')}: undone`);
   }
@@ -160,13 +165,13 @@ export class FaultRun {
 
   /** Again and again for a while: what undoes may itself need what another fault troubled. */
   async #undo(undo: Undo): Promise<void> {
-    await until('a fault to be undone', () => undo().then(() => true), 180_000);
+    await until('a fault to be undone', () => undo().then(() => true), UNDO_MS);
     this.#open.delete(undo);
   }
 
   async #undoAll(): Promise<void> {
     for (const undo of [...this.#open].reverse()) await this.#undo(undo);
-    await until('the stage to be healed', () => this.#scene.heal().then(() => true), 180_000);
+    await until('the stage to be healed', () => this.#scene.heal().then(() => true), UNDO_MS);
   }
 
   async #settle(load: Load): Promise<void> {
