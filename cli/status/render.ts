@@ -64,6 +64,7 @@ export function renderPool(report: PoolReport & { readonly warmup?: readonly War
     `${report.name}   ${report.ready} pods ready   backlog ${report.backlog}   ${report.state}`,
     `accepted ${rate(report.acceptedPerSecond)}/s   delivered ${rate(total.delivered)}/s   deferred ${rate(total.deferred)}/s   bounced ${rate(total.bounced)}/s`,
   ];
+  if (report.autoscaling) parts.push(`autoscaling   ${report.autoscaling}`);
   if (report.drain) parts.push(`drain   ${report.drain}`);
   const members = report.members.map((m) => [
     m.pod,

@@ -37,6 +37,8 @@ export interface PoolReport {
   readonly state: string;
   readonly backlog: number;
   readonly drain: string | null;
+  /** What autoscaling has decided, and why; null: the number is fixed. */
+  readonly autoscaling: string | null;
   readonly acceptedPerSecond: number;
   readonly total: Flow;
   readonly members: SendingPoolStatus['members'];
@@ -95,6 +97,7 @@ export function poolReport(pool: PoolResource, before: Scrape, after: Scrape, se
       : 'not seen by the operator yet',
     backlog: status.backlog ?? 0,
     drain: drainLine(status.drain),
+    autoscaling: autoscalingLine(status.autoscaling),
     acceptedPerSecond: accepted.get(name) ?? 0,
     total: flows('pool')[0] ?? { name, delivered: 0, deferred: 0, bounced: 0 },
     members: status.members ?? [],
@@ -102,6 +105,9 @@ export function poolReport(pool: PoolResource, before: Scrape, after: Scrape, se
     byAddress: flows('address').filter((flow) => flow.name !== ''),
   };
 }
+
+const autoscalingLine = (autoscaling: SendingPoolStatus['autoscaling']): string | null =>
+  autoscaling ? `${autoscaling.replicas} pods, ${autoscaling.reason}: ${autoscaling.message}` : null;
 
 function drainLine(drain: SendingPoolStatus['drain']): string | null {
   if (!drain) return null;

@@ -25,6 +25,20 @@ test('samples are read with their labels, nonsense is left out', () => {
   ]);
 });
 
+test('what autoscaling has decided is said, and why; the pods that are wished for are the ones it wants', () => {
+  const pool = {
+    metadata: { name: 'p', namespace: 'mail' },
+    spec: { replicas: 1, ipPoolRef: { name: 'ips' } },
+  };
+  const decided = { replicas: 3, reason: 'ScaledUp', message: 'from 1 to 3 pods: 25 ready at 10 a pod' };
+  const autoscaling = { ...decided, ready: 25, inFlight: 0, perSecond: 0, silent: 0, history: [] };
+  const status = { readyReplicas: 2, desiredReplicas: 3, autoscaling };
+  const text = renderPool(poolReport({ ...pool, status }, new Map(), new Map(), 1));
+  expect(text).toContain('autoscaling   3 pods, ScaledUp: from 1 to 3 pods: 25 ready at 10 a pod');
+  expect(text).toContain('2/3 pods ready');
+  expect(renderPool(poolReport(pool, new Map(), new Map(), 1))).not.toContain('autoscaling');
+});
+
 test('the warm-up of the addresses that are limited or stopped, and of no others', () => {
   const address = '192.0.2.1';
   const warmup = [
