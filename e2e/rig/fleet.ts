@@ -248,7 +248,7 @@ function waitReady(pod: RolePod): Promise<unknown> {
       if (!response.ok) throw new Error(`${await response.text()}\n${pod.child.output.slice(-2000)}`);
       return true;
     },
-    30_000,
+    90_000,
   );
 }
 
