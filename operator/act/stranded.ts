@@ -6,7 +6,7 @@ import { type SpoolMemory, strandedSpools, strandedText } from '../decide/strand
 import { GIVE_UP_ANNOTATION, GIVEN_UP_ANNOTATION } from '../desired/names.ts';
 import { givenUpTotal, setStranded } from '../metrics.ts';
 import { KINDS } from '../observe/types.ts';
-import type { PoolWorld } from '../observe/world.ts';
+import type { PodView, PoolWorld } from '../observe/world.ts';
 import type { PoolReport } from '../report/pool-status.ts';
 import { type AnyObject, keyOf, refOf, TYPES } from '../runtime/objects.ts';
 import type { Deps } from './deps.ts';
@@ -59,10 +59,11 @@ async function removeAnnotation({ api }: Deps, { metadata }: AnyObject): Promise
 
 /** The claim, and the pod that waits for it: made anew it gets a new volume. */
 async function removeGivenUp({ api }: Deps, world: PoolWorld): Promise<void> {
-  for (const { name, uid, ordinal, givenUp, deleting } of world.volumes) {
+  for (const { name, uid, ordinal, givenUp, deleting, lost } of world.volumes) {
     if (!givenUp) continue;
     if (!deleting) await api.delete(TYPES.persistentVolumeClaims, claimRef(world, name), { uid });
-    const pod = world.pods.find((one) => one.ordinal === ordinal && one.node === null && !one.deleting);
+    const waits = (one: PodView) => one.ordinal === ordinal && (one.node === null || lost) && !one.deleting;
+    const pod = world.pods.find(waits);
     if (pod) await api.delete(TYPES.pods, claimRef(world, pod.name), { uid: pod.uid });
   }
 }
