@@ -5,7 +5,7 @@ import type { AssignedMember, Assignment, ShardAssignment, Statement } from '../
 import { SNAPSHOT_VERSION } from '../../mta/bus/snapshot.ts';
 import type { PodView, PoolWorld } from '../observe/world.ts';
 import { unfencedReason } from './fence.ts';
-import { afterRestarts, isSettling, processOf } from './restart.ts';
+import { afterRestarts, isSettling, processOf, settlingOf } from './restart.ts';
 
 /** Which pods the drain wants cordoned, by UID, and whether they may hand over. */
 export type Cordons = ReadonlyMap<string, { readonly handOver: boolean }>;
@@ -221,6 +221,8 @@ class Placement {
       owner: ownerOf(target),
       releasing: false,
       former: shard.owner ? { uid: shard.owner.uid, stated: why === 'Stated' } : shard.former,
+      // It has the volume of the lost one, and on it copies of what is still to come again.
+      ...(same && settlingOf(this.#world, shard.shard)),
     };
   }
 

@@ -3,7 +3,7 @@ import type { ConsumerView, PoolWorld } from '../observe/world.ts';
 import { nextAssignment } from './assign.ts';
 import { type DrainVerdict, decideDrain } from './drain.ts';
 import { shardsToLookAt } from './restart.ts';
-import { obedientStatement, readingsOf, worldOf } from './scripted-world.ts';
+import { obedientStatement, podView, readingsOf, worldOf } from './scripted-world.ts';
 
 /** Pods that obey and run the processes given by UID; the consumers of every shard that is asked for stand as given. */
 function heard(
@@ -83,4 +83,23 @@ test('a pod that has given up all its shards goes on leaving when its container 
 test('a silent pod is not taken for one that runs another process', () => {
   const world = calm(2);
   expect(shardsToLookAt({ ...world, readings: new Map() }, world.assignment)).toEqual([]);
+});
+
+test('a pod made anew on the volume of one that is gone keeps its shards until what that one had in hand has come again', () => {
+  const lost = calm(2);
+  const replaced = podView(1, { uid: 'uid-1b', createdAt: lost.now });
+  const gone = { ...lost, pods: [podView(0), replaced], desiredReplicas: 1 };
+  const taken = reconcile(heard(gone, {}, { delivered: 100, ackFloor: 60 })).world;
+  expect(ownedBy(taken, 'uid-1b')).toHaveLength(4);
+  const [first] = ownedBy(taken, 'uid-1b');
+  expect(first).toMatchObject({ settling: { bulk: 100 }, former: { uid: 'uid-1', stated: false } });
+
+  // It has nothing in hand and says so; the scale-down waits all the same.
+  const waits = reconcile(heard(taken, {}, { delivered: 130, ackFloor: 99 })).world;
+  expect(ownedBy(waits, 'uid-1b').every(({ settling, releasing }) => settling && !releasing)).toBe(true);
+
+  let world = waits;
+  for (let round = 0; round < 8; round++)
+    world = reconcile(heard(world, {}, { delivered: 130, ackFloor: 100 })).world;
+  expect(ownedBy(world, 'uid-1b')).toEqual([]);
 });

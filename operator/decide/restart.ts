@@ -1,7 +1,8 @@
 // A container that restarts keeps its pod's UID and forgets what it had in hand. "Unacknowledged 0" of the new process is then no
 // proof: JetStream still waits for acknowledgements of what the process before had pulled, and a copy of it may be on this pod's
 // volume already. Given to another pod, that mail would go out twice. So the pod keeps its shards until everything that was
-// delivered before the restart was seen has been delivered to it again and acknowledged.
+// delivered before the restart was seen has been delivered to it again and acknowledged. The same holds for a pod that is made anew on the
+// volume of one that is gone.
 import type { Assignment, ShardAssignment } from '../../mta/bus/snapshot.ts';
 import type { ConsumerView, PodView, PoolWorld } from '../observe/world.ts';
 
@@ -33,8 +34,9 @@ export function shardsToLookAt(
 ): number[] {
   if (!before) return [];
   const uids = restarted(world, before);
+  const there = new Set(world.pods.map(({ uid }) => uid));
   return before.shards
-    .filter((shard) => isSettling(shard) || uids.has(shard.owner?.uid ?? ''))
+    .filter(({ owner, settling }) => settling || (owner && (uids.has(owner.uid) || !there.has(owner.uid))))
     .map(({ shard }) => shard);
 }
 
@@ -52,6 +54,15 @@ export function afterRestarts(
     const { settling, ...settled } = shard;
     return consumers.every(({ name, ackFloor }) => ackFloor >= (settling[name] ?? 0)) ? settled : shard;
   });
+}
+
+/** What the successor on a lost owner's volume has to be given again; nothing, when the shard has no consumers. */
+export function settlingOf(
+  { consumers }: Pick<PoolWorld, 'consumers'>,
+  shard: number,
+): Pick<ShardAssignment, 'settling'> {
+  const seen = consumers.get(shard) ?? [];
+  return seen.length > 0 ? { settling: deliveredOf(seen) } : {};
 }
 
 const deliveredOf = (consumers: readonly ConsumerView[]): Record<string, number> =>
