@@ -14,6 +14,14 @@ test('a statement of an older release says nothing of work, and that is all that
   expect(read({ work: { ...statement.work, ready: null } })).toMatchObject({ kind: 'statement' });
 });
 
+test('what a newer release says beside it is taken when it is well-formed, and never makes a count of nothing', () => {
+  const results = { delivered: 3, deferred: 1, bounced: 0 };
+  const spool = { ...statement.spool, id: 'spool-1', unreadable: 2 };
+  expect(read({ results, spool })).toMatchObject({ statement: { results, spool } });
+  expect(read({ results: { delivered: 3 } })).toMatchObject({ kind: 'unknown', reason: 'NumberMissing' });
+  expect(read({ somethingNew: 1 })).toMatchObject({ kind: 'statement' });
+});
+
 test.each([
   ['NumberMissing', { work: { ...statement.work, perSecond: -1 } }],
   ['NumberMissing', { inFlight: undefined }],
