@@ -126,6 +126,8 @@ export class Handover {
   }
 
   async #run(): Promise<void> {
+    // A look for marked parcels reads the whole spool: not at each start for nothing.
+    if (!this.#goesOn && this.#parts.spool.stats().moving === 0) return;
     do {
       const before = this.#handedOver;
       const left = await this.#pass();

@@ -98,7 +98,7 @@ function finish(draft: Draft, record: ParcelRecord, at: Circumstances): void {
   draft.set('parcels', hopId, null);
   draft.set('bodies', record.body, null);
   draft.set('accepted', acceptedKey(acceptedAt, hopId), null);
-  draft.count({ parcels: -1, bytes: -record.held.messageBytes });
+  draft.count({ parcels: -1, bytes: -record.held.messageBytes, moving: record.held.moving ? -1 : 0 });
   remember(draft, hopId, at.now, at);
 }
 
@@ -108,6 +108,7 @@ function setMoving(draft: Draft, hopId: HopId, to: HeldParcel['moving']): void {
   if (!record) return;
   writeParcel(draft, { ...record, held: { ...record.held, moving: to } });
   if ((record.held.moving === null) === (to === null)) return;
+  draft.count({ moving: to === null ? -1 : 1 });
   for (let index = 0; index < record.total; index++) {
     const entry = readEntry(draft, hopId, index);
     if (entry) draft.set('due', dueKey(entry.dueAt, hopId, index), to === null ? '' : null);

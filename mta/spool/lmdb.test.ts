@@ -32,7 +32,8 @@ async function openHere(clock = () => 1_800_000_000_000, reserveBytes = 0, path 
 /** Everything that can be seen of the real spool, in the model's form. */
 function pictureOf(spool: LmdbSpool): ReturnType<ModelSpool['picture']> {
   const ids = spool.held(null, 1000);
-  const { parcels, entries, bytes, oldestAcceptedAt } = spool.stats();
+  const { parcels, moving, entries, bytes, oldestAcceptedAt } = spool.stats();
+  if (moving === null) throw new Error('it is counted');
   return {
     held: ids.map((hopId) => ({
       hopId,
@@ -41,7 +42,7 @@ function pictureOf(spool: LmdbSpool): ReturnType<ModelSpool['picture']> {
     })),
     entries: ids.flatMap((hopId) => spool.entriesOf(hopId)),
     due: spool.due(FOREVER, 1000, () => false).map(({ hopId, index }) => `${hopId} ${index}`),
-    totals: { parcels, entries, bytes, oldestAcceptedAt },
+    totals: { parcels, moving, entries, bytes, oldestAcceptedAt },
   };
 }
 
@@ -276,6 +277,27 @@ test('a corrupt message is told apart and kept; everything else is served', asyn
   expect(() => spool.message(hopIdOf(1))).toThrow(/does not match its checksum/);
   expect(spool.message(hopIdOf(2))).toEqual(parcelOf(2).message);
   expect(spool.knows(hopIdOf(1))).toBe('held');
+});
+
+test('a spool of a release that did not count what is moving says so until it is empty', async () => {
+  const before = await openHere();
+  await before.commit([1, 2].map((n) => ({ kind: 'put', parcel: parcelOf(n) })));
+  await before.close();
+  const raw = open({ path: dir, noSubdir: false, maxDbs: 6 });
+  const meta = raw.openDB<string, string>({ name: 'meta', encoding: 'string' });
+  const { moving, ...totals } = JSON.parse(meta.get('totals') ?? '{}');
+  expect(moving).toBe(0);
+  await meta.put('totals', JSON.stringify(totals));
+  await raw.close();
+  const spool = await openHere();
+  expect(spool.stats().moving).toBeNull();
+  await spool.commit([{ kind: 'moving', hopId: hopIdOf(1), to: { hopId: hopIdOf(9), shard: 0 } }]);
+  expect(spool.stats().moving).toBeNull();
+  await spool.commit([1, 2].map((n) => ({ kind: 'remove', hopId: hopIdOf(n), index: 0 })));
+  expect(spool.stats().moving).toBe(0);
+  await spool.commit([{ kind: 'put', parcel: parcelOf(3) }]);
+  await spool.commit([{ kind: 'moving', hopId: hopIdOf(3), to: { hopId: hopIdOf(8), shard: 0 } }]);
+  expect(spool.stats().moving).toBe(1);
 });
 
 test('a spool keeps its identity for as long as its volume, and another volume has another', async () => {

@@ -156,12 +156,13 @@ export class LmdbSpool implements Spool {
   }
 
   stats(): SpoolStats {
-    const { entries, parcels, bytes } = this.#batches.durable;
+    const { entries, parcels, moving = null, bytes } = this.#batches.durable;
     const failure = this.#writeFailure ?? this.#room.shortage();
     return {
       id: this.#id,
       entries,
       parcels,
+      moving,
       bytes,
       freeBytes: this.#room.freeBytes,
       oldestAcceptedAt: this.#oldest(),
@@ -183,8 +184,9 @@ export class LmdbSpool implements Spool {
     if (this.#closed) return;
     this.#room.refresh();
     const expired = this.#memory.expired(this.#clock());
-    if (expired.length === 0 && this.#writeFailure === null) return;
-    // With nothing to forget this writes the totals again: the probe that finds out that writing works again.
+    if (expired.length === 0 && this.#writeFailure === null && !this.#store.isMapLarge()) return;
+    // With nothing to forget this writes the totals again: the probe that finds out that writing works again, and what takes the pages
+    // off that were only read.
     const done = await new Promise<boolean>((resolve) => {
       this.#batches.add({
         decide: (draft) => {

@@ -64,6 +64,7 @@ export class ModelSpool {
         .map(({ hopId, index }) => `${hopId} ${index}`),
       totals: {
         parcels: held.length,
+        moving: held.filter(([, { moving }]) => moving !== null).length,
         entries: entries.length,
         bytes: held.reduce((sum, [, { parcel }]) => sum + parcel.message.length, 0),
         oldestAcceptedAt: held.length ? Math.min(...held.map(([, { parcel }]) => parcel.acceptedAt)) : null,

@@ -69,11 +69,15 @@ export class Draft {
 
   count(change: Partial<Totals>): void {
     const { entries, parcels, bytes, nextBody } = this.totals;
+    const left = parcels + (change.parcels ?? 0);
+    // In an empty spool nothing is moving, whatever was not counted before.
+    const moving = left === 0 ? 0 : this.totals.moving;
     this.totals = {
       entries: entries + (change.entries ?? 0),
-      parcels: parcels + (change.parcels ?? 0),
+      parcels: left,
       bytes: bytes + (change.bytes ?? 0),
       nextBody: nextBody + (change.nextBody ?? 0),
+      ...(moving !== undefined && { moving: left === 0 ? 0 : moving + (change.moving ?? 0) }),
     };
   }
 

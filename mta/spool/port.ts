@@ -37,6 +37,8 @@ export interface SpoolStats {
   readonly id: string | null;
   readonly entries: number;
   readonly parcels: number;
+  /** Parcels that are marked as moving; null: not known, on a volume of an older release. */
+  readonly moving: number | null;
   readonly bytes: number;
   readonly freeBytes: number;
   readonly oldestAcceptedAt: number | null;

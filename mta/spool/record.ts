@@ -21,8 +21,10 @@ export interface Totals {
   readonly parcels: number;
   readonly bytes: number;
   readonly nextBody: number;
+  /** Parcels that are marked as moving. Absent: a release that did not count them has written since the spool was last empty. */
+  readonly moving?: number;
 }
-export const NO_TOTALS: Totals = { entries: 0, parcels: 0, bytes: 0, nextBody: 1 };
+export const NO_TOTALS: Totals = { entries: 0, parcels: 0, bytes: 0, nextBody: 1, moving: 0 };
 
 const padded = (number: number, digits: number): string =>
   String(Math.min(Math.max(0, Math.trunc(number)), 10 ** digits - 1)).padStart(digits, '0');

@@ -66,7 +66,7 @@ export class Store implements Stored {
 
   /** Makes writes durable in one transaction, or none of them. Never called while another is under way. */
   async write(writes: Iterable<Write>, totals: Totals): Promise<void> {
-    if (this.#readOnly || this.#tables === null || this.#isMapLarge()) await this.reopen();
+    if (this.#readOnly || this.#tables === null || this.isMapLarge()) await this.reopen();
     if (this.#readOnly) throw new SpoolWriteError(this.path, 'it can only be opened for reading');
     const { root, text, bodies } = this.#opened;
     try {
@@ -85,7 +85,11 @@ export class Store implements Stored {
     }
   }
 
-  /** Closes and opens in one step, between which nothing else runs. For reading only when it cannot be opened for writing. */
+  /**
+   * Closes and opens in one step, between which nothing else runs. For reading only when it cannot be opened for writing. lmdb-js closes in
+   * a few promises' time, and whoever waited for a promise before us would read from what is half closed: so it begins
+   * in a turn of the event loop of its own, in which nobody waits.
+   */
   reopen(): Promise<void> {
     return new Promise((resolve) => {
       const open = () => {
@@ -93,8 +97,13 @@ export class Store implements Stored {
         this.#tables = this.#tryOpen(false) ?? this.#tryOpen(true);
         resolve();
       };
-      if (this.#tables === null) open();
-      else closeThen(this.#tables, open);
+      setImmediate(() => {
+        const tables = this.#tables;
+        // A read that comes all the same, because a failed write has not settled yet, fails; lmdb-js would fail in a timer besides.
+        this.#tables = null;
+        if (tables === null) open();
+        else closeThen(tables, open);
+      });
     });
   }
 
@@ -103,7 +112,8 @@ export class Store implements Stored {
     this.#tables = null;
   }
 
-  #isMapLarge(): boolean {
+  /** So many pages are mapped that the next write takes them off. */
+  isMapLarge(): boolean {
     return mappedBytes() - this.#mappedAtOpen > REMAP_BYTES;
   }
 
