@@ -6,7 +6,16 @@ import Table from 'cli-table3';
 import type { Figure } from './figures.ts';
 import { enterOwnNetwork } from './namespace.ts';
 
-const BENCHES = ['throughput', 'spool', 'spool-restart', 'limits', 'shared-limit', 'connections'];
+const BENCHES = [
+  'throughput',
+  'spool',
+  'spool-restart',
+  'limits',
+  'shared-limit',
+  'connections',
+  'handover',
+  'spool-million',
+];
 const PEER = /^postfix_opendkim_/;
 
 enterOwnNetwork();
