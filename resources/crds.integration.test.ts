@@ -77,6 +77,7 @@ test('the samples are accepted, and defaults are filled in', async () => {
       { name: 'bulk', weight: 1 },
     ],
     podTemplate: {},
+    rollout: {},
   });
   const { body: policy } = await call('GET', path('QueuePolicy', 'demo'));
   expect(policy.spec.shaping.default).toEqual({ connections: 10, messagesPerConnection: 100 });
