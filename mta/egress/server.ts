@@ -16,6 +16,7 @@ import {
   type WarmupDay,
 } from '../bus/connect.ts';
 import type { Egress, Established } from './egress.ts';
+import { noticeDeath } from './half_open.ts';
 import { Refused } from './refusal.ts';
 import { parseConnect } from './request.ts';
 
@@ -60,11 +61,10 @@ export function egressServer(egress: Egress, tls: TlsFiles, log: Log): Server {
       // Otherwise the caller's half-close would close the direction that still carries the MX's answer.
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
     },
     (request, response) => void answer(egress, request, response, log),
   );
+  server.on('connection', noticeDeath);
   server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     void tunnel(egress, request, socket as TLSSocket, head, log);
   });
