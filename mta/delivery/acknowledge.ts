@@ -3,6 +3,7 @@
 // of the same hop id is then known to the spool and only acknowledged again.
 import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
+import type { HopId } from '../message/parcel.ts';
 import type { Spool } from '../spool/port.ts';
 import type { Hand, Held } from './hand.ts';
 import type { Remembered } from './memory/memory.ts';
@@ -70,12 +71,20 @@ export class Acknowledger {
   async #untilConfirmed(held: Held): Promise<void> {
     while (!this.#stopped) {
       if (await this.#confirm(held)) {
-        for (const hopId of held.carries) this.#memory.remember(held.shard, hopId);
+        for (const hopId of held.carries) if (this.#isSafe(hopId)) this.#memory.remember(held.shard, hopId);
         break;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     }
     this.#forget(held);
+  }
+
+  /**
+   * Its copy or its end is here. Of a bundle's parcel that is in hand by another publish, or on its way to the disk in another bundle, that one
+   * is what stands in the stream: the next owner of the shard must not take it for a repeat.
+   */
+  #isSafe(hopId: HopId): boolean {
+    return this.#spool.parcel(hopId) !== null || this.#spool.knows(hopId) === 'finished';
   }
 
   /**

