@@ -95,7 +95,8 @@ export class Handover {
   /** Which parcels go to other pods while this one goes on with the rest (sharing.ts); null: none. */
   set shares(shares: Shares | null) {
     this.#shares = shares;
-    this.start();
+    // A pass goes through the whole spool: an assignment that asks for none must not begin one.
+    if (shares) this.start();
   }
 
   /** Completes what is marked, and goes on with the rest as long as all is to go. */
