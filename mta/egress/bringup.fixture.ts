@@ -18,6 +18,7 @@ const presenceOf = (address: string): Presence => {
     links,
     link: () => linkFor({ interface: link }),
     announce,
+    now: () => performance.now(),
     later: (ms, run) => setTimeout(run, ms).unref(),
     warn: (error) => console.log(`warned ${(error as Error).message}`),
   });

@@ -11,17 +11,23 @@ export interface BringUpParts {
   /** Where it is to be; null: this machine has no such interface. */
   readonly link: () => Link | null;
   readonly announce: (link: Link, address: string) => Promise<void>;
+  /** Monotonic ms. */
+  readonly now: () => number;
   readonly later: (ms: number, run: () => void) => unknown;
   readonly warn: (error: unknown) => void;
 }
 
 /** The kernel looks once a second. */
 const KERNEL_LAG_MS = 1_000;
+/** How long a renewal may wait for company; what is not up yet does not wait. */
+const GATHER_MS = 400;
+/** A lifetime that was set this late, on a machine that is short of breath, ends too late: it is set once more. */
+const LATE_MS = 1_000;
 const ANNOUNCE_AGAIN_MS = [1_000, 4_000];
 
 /** @param where how people name the place, for the obstacle */
 export function broughtUpPresence(address: string, where: string, parts: BringUpParts): Presence {
-  const { links, link, announce, later, warn } = parts;
+  const { links, link, announce, now, later, warn } = parts;
   const prefix = `${address}/${isIPv6(address) ? 128 : 32}`;
   let on: Link | null = null;
   const tell = (to: Link) => (on === to ? announce(to, address).catch(warn) : undefined);
@@ -30,8 +36,16 @@ export function broughtUpPresence(address: string, where: string, parts: BringUp
     async raise(ms) {
       const found = link();
       if (!found) throw new Error(`this machine has no ${where}`);
-      await links.run(raised(prefix, found, ms));
-      if (on?.name === found.name) return;
+      const endsAt = now() + ms;
+      const renews = on?.name === found.name;
+      let asked = 0;
+      const line = () => {
+        asked = now();
+        return raised(prefix, found, endsAt - asked);
+      };
+      await links.run(line, renews ? GATHER_MS : 0);
+      if (now() - asked > LATE_MS && now() < endsAt) await links.run(line, 0);
+      if (renews) return;
       on = found;
       // Not waited for: it can be used at once, and a neighbour that does not hear the first word hears the next.
       void tell(found);
@@ -41,7 +55,7 @@ export function broughtUpPresence(address: string, where: string, parts: BringUp
       const from = on;
       on = null;
       // When it is gone already, by its lifetime, that is what was wanted.
-      if (from) await links.run(`address del ${prefix} dev ${from.name}`).catch(() => {});
+      if (from) await links.run(() => `address del ${prefix} dev ${from.name}`, 0).catch(() => {});
     },
   };
 }

@@ -1,19 +1,21 @@
-// Changes of interfaces, by ip(8): Node cannot speak netlink. Lines of the same moment go to one process, so that renewing two
-// hundred addresses costs one, not two hundred.
+// Changes of interfaces, by ip(8): Node cannot speak netlink. Lines of about the same time go to one process, so that renewing two
+// hundred addresses costs a few a second, not two hundred.
 import { spawn } from 'node:child_process';
 
-const GATHER_MS = 20;
 const TIMEOUT_MS = 5_000;
 /** Containers may have no PATH. */
 export const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface Links {
-  /** One line as `ip -batch` takes it. Rejects with ip's own words. */
-  run(line: string): Promise<void>;
+  /**
+   * One line as `ip -batch` takes it, asked for when it is handed over, within `withinMs`: others may come along. Rejects with ip's own
+   * words.
+   */
+  run(line: () => string, withinMs: number): Promise<void>;
 }
 
 interface Waiting {
-  readonly line: string;
+  readonly line: () => string;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -21,31 +23,39 @@ interface Waiting {
 export function ipLinks(): Links {
   let waiting: Waiting[] = [];
   let last: Promise<void> = Promise.resolve();
+  let due = Number.POSITIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     const batch = waiting;
     waiting = [];
+    due = Number.POSITIVE_INFINITY;
     // One after the other: the last word on an address must be the last that was said.
     last = last.then(() => settle(batch));
   };
   return {
-    run: (line) =>
+    run: (line, withinMs) =>
       new Promise((resolve, reject) => {
-        if (waiting.length === 0) setTimeout(flush, GATHER_MS);
         waiting.push({ line, resolve, reject });
+        const at = performance.now() + withinMs;
+        if (at >= due) return;
+        due = at;
+        clearTimeout(timer);
+        timer = setTimeout(flush, withinMs);
       }),
   };
 }
 
 async function settle(batch: readonly Waiting[]): Promise<void> {
-  const { stderr, code, failure } = await execute(batch.map(({ line }) => line));
+  const lines = batch.map(({ line }) => line());
+  const { stderr, code, failure } = await execute(lines);
   const { faults, last } = faultsOf(stderr);
   // It gave up somewhere, and nobody knows which lines were done.
   const gaveUp =
     failure ?? (code === 0 || (code === 1 && last === '') ? undefined : last || `ended with ${code}`);
-  batch.forEach(({ line, resolve, reject }, i) => {
+  batch.forEach(({ resolve, reject }, i) => {
     const why = gaveUp ?? faults.get(i + 1);
     if (why === undefined) resolve();
-    else reject(new Error(`ip ${line}: ${why}`));
+    else reject(new Error(`ip ${lines[i]}: ${why}`));
   });
 }
 

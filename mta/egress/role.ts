@@ -268,6 +268,7 @@ function presenceOf(address: string, where: IPPoolSnapshot['bringUp'], clock: Cl
     links,
     link: () => linkFor(where),
     announce,
+    now: clock.now,
     later: clock.after,
     warn: (error) => log.warn({ err: error, address }, 'neighbours were not told of the address'),
   });
