@@ -80,30 +80,36 @@ export class Store implements Stored {
       });
     } catch (error) {
       const cause = await causeOf(error);
-      await this.reopen();
+      await this.#openAnew();
       throw new SpoolWriteError(this.path, reasonOf(cause), cause);
     }
   }
 
   /**
-   * Closes and opens in one step, between which nothing else runs. For reading only when it cannot be opened for writing. lmdb-js closes in
-   * a few promises' time, and whoever waited for a promise before us would read from what is half closed: so it begins
-   * in a turn of the event loop of its own, in which nobody waits.
+   * Closes and opens in one step, between which nothing else runs. lmdb-js closes in a few promises' time, and whoever waited for a
+   * promise before us would read from what is half closed: so it begins in a turn of the event loop of its own, in which nobody waits.
    */
-  reopen(): Promise<void> {
+  async reopen(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#openAnew();
+  }
+
+  /**
+   * Right after a failed write this must begin at once, for closing takes up the rejections that lmdb-js leaves behind. For reading only
+   * when it cannot be opened for writing.
+   */
+  #openAnew(): Promise<void> {
+    const tables = this.#tables;
+    // A read that comes in between all the same fails; lmdb-js would fail in a timer besides.
+    this.#tables = null;
     return new Promise((resolve) => {
       const open = () => {
         this.#mappedAtOpen = mappedBytes();
         this.#tables = this.#tryOpen(false) ?? this.#tryOpen(true);
         resolve();
       };
-      setImmediate(() => {
-        const tables = this.#tables;
-        // A read that comes all the same, because a failed write has not settled yet, fails; lmdb-js would fail in a timer besides.
-        this.#tables = null;
-        if (tables === null) open();
-        else closeThen(tables, open);
-      });
+      if (tables === null) open();
+      else closeThen(tables, open);
     });
   }
 
