@@ -24,6 +24,8 @@ const CIRCUMSTANCES: Partial<Record<FailpointName, Circumstance>> = {
   'operator.scaled': 'drain',
 };
 const WAIT_MS = 50_000;
+/** A drain waits for sessions past the final dot. */
+const DRAIN_MS = 100_000;
 const SILENT_MS = 5000;
 
 const roleOf = (name: FailpointName): Role => ROLES.find((role) => name.startsWith(`${role}.`)) ?? 'delivery';
@@ -32,7 +34,9 @@ const failpointOf = (name: FailpointName): Fault => {
   const role = roleOf(name);
   const circumstance = CIRCUMSTANCES[name];
   const also =
-    circumstance === 'silent-nats' ? (['nats'] as const) : (['pool', 'operator', 'control'] as const);
+    circumstance === 'silent-nats'
+      ? (['nats'] as const)
+      : (['pool', 'operator', 'control', 'delivery', 'internet'] as const);
   return {
     name: `failpoint-${name.replace('.', '-')}`,
     what: `a ${role} ends when ${FAILPOINTS[name]}`,
@@ -43,7 +47,7 @@ const failpointOf = (name: FailpointName): Fault => {
       const victim = victimOf(scene, role, circumstance, random);
       const armed = await arm(victim, name, circumstance ? 1 : between(random, 1, 5));
       const undo = await bringAbout(scene, circumstance, armed.disarm);
-      const end = performance.now() + WAIT_MS;
+      const end = performance.now() + (circumstance ? DRAIN_MS : WAIT_MS);
       try {
         while (!armed.reached() && performance.now() < end) await delay(50);
         if (!armed.reached()) throw new Error(`${victim.pod} did not come by`);
