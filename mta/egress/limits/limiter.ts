@@ -83,7 +83,7 @@ export class Limiter {
     const room = other.room(address, provider);
     if (room.kind === 'reserve') return { verdict: 'wait', until: other.reserve(address, provider) };
     if (room.kind === 'none') return { verdict: 'refused', ...room };
-    const want = Math.max(1, ask.want ?? limits.messagesPerConnection);
+    const want = wanted(ask, Math.min(pair.room(now), room.recipients));
     const outside = { recipients: room.recipients, connections: Number.POSITIVE_INFINITY };
     const answer = pair.grant(ask, now, want, outside);
     if (answer.verdict === 'reserve')
@@ -169,6 +169,16 @@ export class Limiter {
     for (const { options, pair } of this.#keepers.values())
       if (pair) show(options.address, options.provider, pair, now);
   }
+}
+
+/**
+ * As many as the caller has, and more where there is plenty: a connection that is kept for the next message is worth more than what it
+ * holds meanwhile, and what it does not use comes back. All connections together hold a quarter of the room so.
+ */
+export function wanted({ want, limits }: Pick<Ask, 'want' | 'limits'>, room: number): number {
+  const { connections, messagesPerConnection } = limits;
+  const plenty = Math.min(messagesPerConnection, Math.floor(room / (4 * connections)));
+  return Math.max(1, want ?? messagesPerConnection, plenty);
 }
 
 const keyOf = (address: string, provider: string): string => `${address} ${provider}`;

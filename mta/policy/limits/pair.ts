@@ -152,6 +152,11 @@ export class Pair {
     this.#attempts.release();
   }
 
+  /** Recipients that the windows leave now; Infinity without limits. */
+  room(now: number): number {
+    return this.#messages.room(now);
+  }
+
   /** Whether limits hold that are reserved ahead. */
   get isDurable(): boolean {
     return this.#messages.isDurable || this.#attempts.isDurable;
