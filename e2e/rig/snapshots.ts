@@ -10,7 +10,12 @@ export const POOL = 'main';
 export interface FleetPlan {
   readonly domain: string;
   readonly shards: number;
-  readonly addresses: readonly { readonly address: string; readonly ehlo: string }[];
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly ehlo: string;
+    readonly warmed?: boolean;
+  }[];
+  readonly warmup?: IPPoolSnapshot['warmup'];
   readonly policy?: Partial<Record<keyof QueuePolicySpec, unknown>>;
   readonly dkim?: readonly ('RSA' | 'Ed25519')[];
 }
@@ -61,7 +66,10 @@ export function snapshots(namespace: string, plan: FleetPlan, sealingKey: Buffer
         intakeClosed: false,
       },
     },
-    ipPool: { key: ipPoolSnapshotKey(namespace, POOL), value: { ...head(POOL), addresses } },
+    ipPool: {
+      key: ipPoolSnapshotKey(namespace, POOL),
+      value: { ...head(POOL), addresses, ...(plan.warmup && { warmup: plan.warmup }) },
+    },
     dkimRecords: keys.map(({ selector, record }) => ({
       name: `${selector}._domainkey.${plan.domain}`,
       value: record,

@@ -17,6 +17,8 @@ export interface MailPlan {
   readonly seed: number;
   readonly count: number;
   readonly perSecond: number;
+  /** Recipient domains; absent: all of the world. */
+  readonly domains?: readonly string[];
   /** Called once when half of the messages have their answer. */
   readonly halfWay?: () => Promise<unknown>;
 }
@@ -35,7 +37,7 @@ export const spotless = {
 /** Runs the plan; rejects when a fate is still unknown after three minutes, with the judge's examples. */
 export async function runPlan(stage: Stage, plan: MailPlan): Promise<MailRun> {
   await stage.internet.reset();
-  const domains = stage.world.domains.map(({ domain }) => domain);
+  const domains = plan.domains ?? stage.world.domains.map(({ domain }) => domain);
   const prefix = `s${Date.now().toString(36)}`;
   const submissions = await generateAll({ ...plan, senderDomain: stage.world.senderDomain, domains, prefix });
   const results: SubmissionResult[] = [];

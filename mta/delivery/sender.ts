@@ -139,8 +139,9 @@ export class EgressSender implements Sender {
     addresses: readonly string[],
     returning: Returning,
   ): Promise<AttemptResult> {
-    const { sources, until } = this.#choose(task, parcel, returning);
-    const reused = await this.#overIdle(task, parcel, addresses, returning.sticky, sources);
+    const { sources, first, until } = this.#choose(task, parcel, returning);
+    const { sticky } = returning;
+    const reused = await this.#overIdle(task, parcel, addresses, sticky, sources.slice(0, first));
     if (reused) return reused;
     let unable: Verdict | null = null;
     let lacking: Verdict | null = null;
@@ -148,7 +149,11 @@ export class EgressSender implements Sender {
     const none = until === null ? NO_ADDRESS : this.#untilTomorrow((until - this.#parts.clock.now()) / 1000);
     let verdict: Verdict = none;
     const failedFrom = new Set<number>();
-    for (const source of sources) {
+    for (const [place, source] of sources.entries()) {
+      // What is open from a warmed address comes after what may be opened from a young one.
+      const later =
+        place === first && (await this.#overIdle(task, parcel, addresses, sticky, sources.slice(first)));
+      if (later) return later;
       // Hosts that failed from one address fail from the next, unless it is of the other family.
       if (failedFrom.has(isIP(source.address))) continue;
       for (const { host } of this.#hosts(task.hosts)) {

@@ -38,7 +38,7 @@ function choose(origin: Partial<Origin>, world: World = {}) {
     const more = leases[one.address];
     return more === null ? [] : [[one.address, lease(one.address, more)] as const];
   });
-  const { sources, until } = chooseSources(
+  const { sources, first, until } = chooseSources(
     { ...plain, ...origin },
     {
       ipPool: { addresses, ...pool },
@@ -48,7 +48,7 @@ function choose(origin: Partial<Origin>, world: World = {}) {
       random,
     },
   );
-  return { names: sources.map((one) => one.address), until };
+  return { names: sources.map((one) => one.address), first, until };
 }
 const warmup = (more: object = {}) => warmupSpec.parse(more);
 /** `y` and `z` are young, `o` is warmed. */
@@ -188,6 +188,16 @@ test.each<readonly [string, Partial<Origin>, World, readonly string[], number | 
     rest: names.slice(1).toSorted(),
     until,
   });
+});
+
+test.each<readonly [string, Partial<Origin>, World, number]>([
+  ['without warm-up all', {}, {}, 3],
+  ['the young ones', {}, { warmup: warmup() }, 2],
+  ['and where it returns from', { sticky: 'o' }, { warmup: warmup() }, 3],
+  ['warmed ones, for ordinary mail', {}, { warmup: warmup({ engagedFirst: true }) }, 1],
+  ['none', {}, { warmup: warmup(), leases: { y: null, z: null, o: null } }, 0],
+])('open connections are used first from %s', (_, origin, world, count) => {
+  expect(choose(origin, { addresses: young, ...world }).first).toBe(count);
 });
 
 test('whatever is known: only usable addresses, each once, and none that may not send today', () => {

@@ -34,6 +34,8 @@ export interface Knowledge {
 export interface Choice {
   /** Best first; the later ones are for when the earlier have no connection to give. */
   readonly sources: readonly Source[];
+  /** How many of them come first because of warm-up, or because the message returns from there; the rest is for the overflow. */
+  readonly first: number;
   /** Without sources: until when warm-up makes it wait, ms since the epoch; null: it is not for warm-up. */
   readonly until: number | null;
 }
@@ -50,14 +52,18 @@ const DAY_MS = 86_400_000;
 export function chooseSources(origin: Origin, known: Knowledge): Choice {
   const all = withoutAvoided(usable(origin, known), origin.avoid);
   const tiers: Usable[] = [];
+  let preferred: ReadonlySet<string> | null = null;
   let candidates = all.map(({ candidate }) => candidate);
   for (;;) {
     const route = routeFor(origin.engaged, candidates, policyOf(known), dayShare(candidates, known.now));
     if (route.kind !== 'Use') {
       const sources = stickyFirst(tiers, all, origin.sticky);
-      return sources.length > 0 ? { sources, until: null } : { sources, until: waitUntil(route, candidates) };
+      if (sources.length === 0) return { sources, first: 0, until: waitUntil(route, candidates) };
+      const isFirst = ({ address }: Source) => address === origin.sticky || preferred?.has(address) === true;
+      return { sources, first: sources.filter(isFirst).length, until: null };
     }
     const names = new Set(route.addresses);
+    preferred ??= names;
     tiers.push(
       ...byWeight(
         all.filter(({ address }) => names.has(address)),

@@ -6,7 +6,7 @@ import type { Warmup, WarmupClaim } from './warmup.ts';
 /** A grant has whole seconds, and none outlives its day. */
 const SHORTEST_MS = 3_000;
 /** How soon to come back when open grants have all of the slice, or NATS does not take the next. */
-const BUSY_RETRY_MS = 1_000;
+const BUSY_RETRY_MS = 500;
 const AWAY_RETRY_MS = 5_000;
 
 export function warmupRoom(warmup: Warmup): OtherRoom {

@@ -16,6 +16,17 @@ export interface Scene {
   readonly leave?: boolean;
 }
 
+/** In one piece, and before anything else: a reader that is slow must not cost a line. */
+function say(text: string): void {
+  for (;;)
+    try {
+      writeSync(1, text);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+}
+
 const [nats = '', monitor = '', address = ''] = process.argv.slice(2);
 const settings = {
   POSTFLEET_NATS_URL: [nats],
@@ -39,7 +50,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   state.scene = scene;
   since = performance.now();
   warmup.replan();
-  if (scene.leave) void warmup.close().then(() => writeSync(1, 'left\n'));
+  if (scene.leave) void warmup.close().then(() => say('left\n'));
 });
 
 for (;;) {
@@ -48,9 +59,9 @@ for (;;) {
   if (room.kind === 'Reserve') await warmup.reserve(address, 'google');
   const one = room.kind === 'Open' ? warmup.claim(address, 'google', 7) : null;
   if (one) {
-    for (let n = 0; n < one.recipients; n++) writeSync(1, 'accepted\n');
+    say('accepted\n'.repeat(one.recipients));
     one.report({ accepted: one.recipients });
     one.end();
-  } else writeSync(1, `${room.kind}\n`);
+  } else say(`${room.kind}\n`);
   await delay(one ? 0 : 5);
 }
