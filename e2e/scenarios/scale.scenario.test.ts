@@ -1,5 +1,5 @@
 // A large queue through 3 → 1 → 3 → 1 pods under load, and how soon a pod with nothing in it leaves.
-// POSTFLEET_SCALE_DEFERRED=20000: the full form; what it shows stands in docs/benchmarks.md.
+// POSTFLEET_SCALE_DEFERRED=20000: the full form, a quarter of an hour. Both print their figures.
 import { judge } from '../internet/judge.ts';
 import { until } from '../rig/process.ts';
 import { sendAll } from '../sender/sender.ts';
