@@ -96,6 +96,16 @@ const WRONGS: Readonly<Record<string, (good: History) => Partial<Evidence>>> = {
   'stranded, by the fleet': ({ fleet }) => ({ fleet: { ...fleet, stranded: true } }),
 };
 
+test('a message that needs SMTPUTF8 is refused by the fleet itself', () => {
+  const good = history([]);
+  const own = notification('t-x', 'x@x.example') as MessageRecord & {
+    dsn: { recipients: { status: string }[] };
+  };
+  for (const one of own.dsn.recipients) one.status = '5.6.7';
+  const results = [result('t-x', 'x@x.example', 'accepted')];
+  expect(troubles({ ...good, results, records: [own] })).toEqual([]);
+});
+
 test('there is a wrong for every count', () => {
   expect(Object.keys(WRONGS).sort()).toEqual(Object.keys(mustBeZero(verdictOf(history([])))).sort());
 });

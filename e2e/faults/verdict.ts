@@ -61,13 +61,19 @@ export function verdictOf(evidence: Evidence): Verdict {
   };
 }
 
+/** What the fleet refuses itself: a message that needs SMTPUTF8, for a server that does not have it (RFC 6531 §3.2). */
+const NEEDS_SMTPUTF8 = '5.6.7';
+
 /** Nothing expires in a run, so only a refusal makes a bounce. */
 function unfoundedBounces(records: readonly InternetRecord[]): number {
   const refused = new Set(
     records.flatMap((one) => (one.kind === 'attempt' && one.outcome === 'refused' ? [one.recipient] : [])),
   );
   const failed = records.flatMap((one) => (one.kind === 'message' && one.dsn ? one.dsn.recipients : []));
-  const unfounded = failed.filter(({ action, address }) => action === 'failed' && !refused.has(address));
+  const unfounded = failed.filter(
+    ({ action, address, status }) =>
+      action === 'failed' && status !== NEEDS_SMTPUTF8 && !refused.has(address),
+  );
   return new Set(unfounded.map(({ address }) => address)).size;
 }
 

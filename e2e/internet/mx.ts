@@ -14,7 +14,11 @@ export interface MxOptions {
   readonly certificate: (kind: TlsKind) => SecureContext | null;
   readonly recorder: Recorder;
   readonly sightings: Sightings;
+  /** 60 s. */
+  readonly idleMs?: number;
 }
+
+const IDLE_MS = 60_000;
 
 export class MailExchanger {
   behaviour: Behaviour;
@@ -42,15 +46,19 @@ export class MailExchanger {
   }
 
   async #serve(socket: Socket): Promise<void> {
+    const { idleMs = IDLE_MS } = this.#options;
     socket.on('error', () => {});
     this.#count(socket);
     if (this.#open.size > (this.behaviour.maxConnections ?? Number.POSITIVE_INFINITY)) {
-      socket.end('421 4.7.0 too many connections\r\n');
+      // It takes no place while it goes.
+      this.#open.delete(socket);
+      socket.end('421 4.7.0 too many connections\r\n').setTimeout(idleMs, () => socket.destroy());
       return;
     }
     const { certificate, ...rest } = this.#options;
     const session = new SmtpSession(socket, {
       ...rest,
+      idleMs,
       behaviour: () => this.behaviour,
       context: () => certificate(this.behaviour.tls ?? 'good'),
     });

@@ -17,6 +17,8 @@ export interface SessionParts {
   readonly context: () => SecureContext | null;
   readonly recorder: Recorder;
   readonly sightings: Sightings;
+  /** A client that says nothing for so long is left (RFC 5321 §4.5.3.2.7, which gives it five minutes). */
+  readonly idleMs: number;
 }
 
 interface Envelope {
@@ -43,11 +45,19 @@ export class SmtpSession {
   /** Serves until the client leaves. Never rejects on what a client does. */
   async run(): Promise<void> {
     await this.#reply(`220 ${this.#parts.hostname} ESMTP`, 'connect');
-    for (let line = await this.#reader.line(); line !== null; line = await this.#reader.line()) {
+    for (let line = await this.#line(); line !== null; line = await this.#line()) {
       const [, verb = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
       if (!(await this.#command(verb.toUpperCase(), rest))) break;
     }
     this.#socket.end();
+  }
+
+  /** A client whose address has gone to another node cannot even say that it leaves. */
+  async #line(): Promise<string | null> {
+    const socket = this.#socket;
+    const leave = () => socket.destroy();
+    socket.setTimeout(this.#parts.idleMs, leave);
+    return this.#reader.line().finally(() => socket.setTimeout(0, leave));
   }
 
   /** False ends the session. */
