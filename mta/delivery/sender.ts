@@ -6,14 +6,16 @@ import type { Log } from '../../process/log.ts';
 import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import type { Parcel } from '../message/parcel.ts';
 import { Families } from './families.ts';
+import { Hosts } from './hosts.ts';
 import { Outcomes } from './outcomes.ts';
-import type { AttemptResult, Clock, MxHost, Policy, Returning, Sender, Task, Verdict } from './ports.ts';
-import { meaningOf } from './results.ts';
+import { Patience } from './patience.ts';
+import type { AttemptResult, Clock, Policy, Returning, Sender, Task, Verdict } from './ports.ts';
 import { Rooms } from './rooms.ts';
 import { NO_UTF8, Session, SessionFailed, type SessionOptions } from './session.ts';
 import { SessionPool } from './session-pool.ts';
 import { type Choice, chooseSources, type Source } from './sources.ts';
 import { type Grant, TunnelRefused, type Tunnels } from './tunnel.ts';
+import { all, isConnectionScope, NO_ADDRESS, refusesAddress, shorter, type Try, wait } from './verdicts.ts';
 
 export interface SenderParts {
   readonly tunnels: Tunnels;
@@ -28,13 +30,8 @@ export interface SenderParts {
   readonly stale: (stale: boolean) => void;
 }
 
-/** How long a host that failed STARTTLS is greeted without it, where the policy allows. */
-const BROKEN_TLS_MS = 3_600_000;
-/** How long a host that could not be reached is tried last. */
-const UNREACHABLE_MS = 300_000;
 /** Waits when egress gives no time of its own, in seconds. */
-const WAIT = { limit: 15, freed: 0.25, holder: 5, epoch: 3, noAddress: 2, warmup: 60 } as const;
-const MOST_HOSTS = 5;
+const WAIT = { limit: 15, freed: 0.25, holder: 5, warmup: 60 } as const;
 /** How long the last reports may take at the end: what does not arrive counts as used. */
 const LAST_REPORTS_MS = 2000;
 
@@ -43,36 +40,24 @@ interface Wanting extends Task {
   readonly want: number;
 }
 
-/** What came of trying one host from one source. */
-type Try =
-  | { readonly kind: 'done'; readonly result: AttemptResult }
-  /** Another host may do. */
-  | { readonly kind: 'nextHost'; readonly verdict: Verdict }
-  /** The host has no address that can be reached from this source. */
-  | { readonly kind: 'nextFamily'; readonly verdict: Verdict }
-  /** This source has no room or is not there; another may do. */
-  | { readonly kind: 'nextSource'; readonly verdict: Verdict };
-
 export class EgressSender implements Sender {
   readonly #parts: SenderParts;
   readonly pool: SessionPool;
   readonly #outcomes: Outcomes;
-  readonly #brokenTls = new Map<string, number>();
-  readonly #unreachable = new Map<string, number>();
-  /** Until when an address is known to have no room at a provider. */
-  readonly #full = new Map<string, number>();
+  readonly #hosts: Hosts;
+  readonly #patience: Patience;
   readonly #rooms: Rooms;
   readonly #families: Families;
   readonly #running = new Set<Promise<unknown>>();
   /** Sockets on which the host has not greeted yet. */
   readonly #greeting = new Set<Grant['socket']>();
-  /** The epochs that egress has refused, and until when it is not asked with them again. */
-  #stale: { readonly epochs: string; readonly until: number } | null = null;
   #stopping = false;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
     this.pool = new SessionPool(parts.clock.monotonic);
+    this.#hosts = new Hosts(parts.clock.monotonic, parts.random);
+    this.#patience = new Patience(parts.clock.monotonic, parts.stale);
     this.#rooms = new Rooms(parts.clock.now);
     this.#families = new Families(parts.clock.monotonic);
     this.#outcomes = new Outcomes(parts.tunnels.report);
@@ -156,7 +141,7 @@ export class EgressSender implements Sender {
       if (later) return later;
       // Hosts that failed from one address fail from the next, unless it is of the other family.
       if (failedFrom.has(isIP(source.address))) continue;
-      for (const { host } of this.#hosts(task.hosts)) {
+      for (const { host } of this.#hosts.inOrder(task.hosts)) {
         if (this.#stopping) return all(task, addresses, { kind: 'aborted' });
         if (!this.#families.canReach(host, source.address)) {
           lacking ??= { kind: 'failed', why: `4.4.1 ${host}: NoSuchHost` };
@@ -233,20 +218,13 @@ export class EgressSender implements Sender {
     source: Source,
     host: string,
   ): Promise<Try> {
-    const full = this.#full.get(`${source.address} ${task.provider}`) ?? 0;
-    const left = full - this.#parts.clock.monotonic();
-    if (left > 0) return { kind: 'nextSource', verdict: wait(left / 1000, 'connection limit reached') };
-    const stale = this.#staleFor();
+    const full = this.#patience.fullFor(source.address, task.provider);
+    if (full > 0) return { kind: 'nextSource', verdict: wait(full, 'connection limit reached') };
+    const stale = this.#patience.staleFor(this.#parts.epochs());
     if (stale > 0) return { kind: 'done', result: all(task, addresses, wait(stale, STALE)) };
     const session = await this.#connect(task, source, host);
     if (!(session instanceof Session)) return session;
     return this.#afterGreeting(await this.#transact(task, session, parcel, addresses));
-  }
-
-  /** For how many seconds egress is not asked, because it has refused the epochs that we still hold. */
-  #staleFor(): number {
-    if (!this.#stale || this.#stale.epochs !== this.#parts.epochs()) return 0;
-    return Math.max(0, this.#stale.until - this.#parts.clock.monotonic()) / 1000;
   }
 
   /** A host that refused the whole connection (421 at MAIL), or cannot take the message at all, leaves the others. */
@@ -290,7 +268,7 @@ export class EgressSender implements Sender {
   async #connect(task: Wanting, source: Source, host: string): Promise<Session | Try> {
     try {
       const session = await this.#open(task, source, host);
-      this.#unreachable.delete(host);
+      this.#hosts.reached(host);
       if (!this.#stopping) return session;
       session.close();
       return { kind: 'nextHost', verdict: { kind: 'aborted' } };
@@ -305,17 +283,17 @@ export class EgressSender implements Sender {
   async #open(task: Wanting, source: Source, host: string): Promise<Session> {
     const { tunnels, clock, policy } = this.#parts;
     const epochs = this.#parts.epochs();
-    const broken = (this.#brokenTls.get(host) ?? 0) > clock.monotonic();
+    const broken = this.#hosts.hasBrokenTls(host);
     const tls: SessionOptions['tls'] = broken && policy().tls === 'Opportunistic' ? 'Broken' : policy().tls;
     const domain = domainToASCII(task.domain) || task.domain;
     const { holder } = source.lease;
     const { account, want: recipients } = task;
     const ask = { holder, source: source.address, host, domain, epochs, account, recipients };
     const grant = await tunnels.open(ask).catch((error: unknown) => {
-      if (error instanceof TunnelRefused && error.reason === 'StaleEpoch') this.#isStale(epochs);
+      if (error instanceof TunnelRefused && error.reason === 'StaleEpoch') this.#patience.isStale(epochs);
       throw error;
     });
-    this.#granted();
+    this.#patience.granted();
     this.#rooms.granted(source.address, grant.provider || task.provider, grant.warmup);
     this.#greeting.add(grant.socket);
     try {
@@ -332,8 +310,7 @@ export class EgressSender implements Sender {
         this.#stopping
       )
         throw error;
-      if (this.#brokenTls.size > 10_000) this.#brokenTls.clear();
-      this.#brokenTls.set(host, clock.monotonic() + BROKEN_TLS_MS);
+      this.#hosts.tlsIsBroken(host);
       this.#parts.log.info(
         { host, err: error },
         'TLS is broken at the host: it is greeted without for an hour',
@@ -344,14 +321,8 @@ export class EgressSender implements Sender {
     return this.#open(task, source, host);
   }
 
-  #granted(): void {
-    if (!this.#stale) return;
-    this.#stale = null;
-    this.#parts.stale(false);
-  }
-
   #notGreeted(error: SessionFailed, host: string): Try {
-    this.#avoid(host);
+    this.#hosts.avoid(host);
     const verdict: Verdict = error.reply
       ? { kind: 'reply', reply: error.reply, phase: error.phase }
       : { kind: 'failed', why: `${error.status} ${host}: ${error.message}` };
@@ -392,12 +363,15 @@ export class EgressSender implements Sender {
         return { kind: 'nextFamily', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
       case 'StaleEpoch':
         // Under other epochs, which may have come in meanwhile, it can be asked at once.
-        return { kind: 'nextSource', verdict: wait(Math.max(0.1, this.#staleFor()), STALE) };
+        return {
+          kind: 'nextSource',
+          verdict: wait(Math.max(0.1, this.#patience.staleFor(this.#parts.epochs())), STALE),
+        };
       case 'ResolveFailed':
       case 'ConnectFailed':
       case 'ConnectTimeout':
       case 'ForbiddenDestination':
-        this.#avoid(host);
+        this.#hosts.avoid(host);
         return { kind: 'nextHost', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
       default:
         this.#parts.log.warn({ reason: error.reason, err: error.cause, host }, 'egress did not connect');
@@ -416,62 +390,11 @@ export class EgressSender implements Sender {
 
   #isFull(task: Task, source: Source, seconds: number | null): number {
     const waitSeconds = seconds ?? WAIT.limit;
-    if (this.#full.size > 10_000) this.#full.clear();
-    this.#full.set(`${source.address} ${task.provider}`, this.#parts.clock.monotonic() + waitSeconds * 1000);
+    this.#patience.isFull(source.address, task.provider, waitSeconds);
     return waitSeconds;
-  }
-
-  /** With these epochs egress is not asked again for a while, by nobody: every refusal costs a handshake. */
-  #isStale(epochs: string): void {
-    this.#stale = { epochs, until: this.#parts.clock.monotonic() + WAIT.epoch * 1000 };
-    this.#parts.stale(true);
-  }
-
-  #avoid(host: string): void {
-    if (this.#unreachable.size > 10_000) this.#unreachable.clear();
-    this.#unreachable.set(host, this.#parts.clock.monotonic() + UNREACHABLE_MS);
-  }
-
-  /** Hosts by preference, equal ones in random order, those that just failed last. */
-  #hosts(hosts: readonly MxHost[]): readonly MxHost[] {
-    const now = this.#parts.clock.monotonic();
-    return hosts
-      .map((mx) => ({ mx, rank: this.#parts.random(), failing: (this.#unreachable.get(mx.host) ?? 0) > now }))
-      .sort((a, b) => +a.failing - +b.failing || a.mx.preference - b.mx.preference || a.rank - b.rank)
-      .slice(0, MOST_HOSTS)
-      .map(({ mx }) => mx);
   }
 }
 
 const STALE = 'egress knows a newer owner of a shard than this pod';
 
-const wait = (retryAfterSeconds: number, why: string): Verdict => ({
-  kind: 'noRoom',
-  retryAfterSeconds,
-  why,
-});
-
 const NO_POOL = { addresses: [] };
-const NO_ADDRESS = wait(WAIT.noAddress, 'no address of the IP pool is held by an egress pod');
-
-const all = (task: Task, addresses: readonly string[], verdict: Verdict): AttemptResult => ({
-  verdicts: addresses.map(() => verdict),
-  source: null,
-  provider: task.provider,
-  host: null,
-});
-
-/** Of two waits the shorter: the first address that has room again will do. */
-function shorter(known: Verdict, next: Verdict): Verdict {
-  if (known.kind !== 'noRoom' || next.kind !== 'noRoom' || known.retryAfterSeconds === WAIT.noAddress)
-    return next;
-  return next.retryAfterSeconds < known.retryAfterSeconds ? next : known;
-}
-
-const refusesAddress = (verdict: Verdict): boolean =>
-  verdict.kind === 'reply' && meaningOf(verdict.reply, verdict.phase).kind === 'address-refused';
-
-function isConnectionScope(reply: string, atMail: boolean): boolean {
-  const meaning = meaningOf(reply, atMail ? 'mail' : 'dot');
-  return atMail && meaning.kind === 'deferred' && meaning.scope === 'connection';
-}
