@@ -664,24 +664,24 @@ test('an address goes where it is placed; its pods follow, and the status says w
       '192.0.2.13': [expect.any(String), expect.any(String)],
     });
   });
-  // Another IPPool that wants one of them is refused until the first has let it go.
+  // Another IPPool that wants one of them is refused until the first has let it go (of two of one second the name decides).
   const taken = addresses[0];
-  await apply('IPPool', 'later', { addresses: [taken] });
+  await apply('IPPool', 'want', { addresses: [taken] });
   const reasonOf = async (name: string) =>
     readyOf(((await api.get(KINDS.IPPool, named(name))).status ?? {}) as Partial<IPPoolStatus>)?.reason;
-  await eventually('the refusal', async () => expect(await reasonOf('later')).toBe('AddressInTwoPools'));
-  expect(await stored(ipPoolSnapshotKey(NAMESPACE, 'later'))).toBeNull();
+  await eventually('the refusal', async () => expect(await reasonOf('want')).toBe('AddressInTwoPools'));
+  expect(await stored(ipPoolSnapshotKey(NAMESPACE, 'want'))).toBeNull();
   expect(await reasonOf('placed')).not.toBe('AddressInTwoPools');
   await apply('IPPool', 'placed', { addresses: addresses.slice(1), placement });
   await eventually('its move', async () => {
-    expect(await reasonOf('later')).not.toBe('AddressInTwoPools');
-    expect(await stored(ipPoolSnapshotKey(NAMESPACE, 'later'))).toMatchObject({
+    expect(await reasonOf('want')).not.toBe('AddressInTwoPools');
+    expect(await stored(ipPoolSnapshotKey(NAMESPACE, 'want'))).toMatchObject({
       placement: { '192.0.2.11': ['node-a'] },
     });
   });
   await api.delete(TYPES.nodes, { name: 'node-z' });
   await api.delete(KINDS.IPPool, named('placed'));
-  await api.delete(KINDS.IPPool, named('later'));
+  await api.delete(KINDS.IPPool, named('want'));
   await eventually('its end', async () => expect(await deployments()).toEqual([]));
 }, 90_000);
 

@@ -1,9 +1,11 @@
 // What delivery's integration tests run against: nats-server, egress on loopback, SMTP servers that behave as told.
+
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { PubAck } from '@nats-io/jetstream';
 import { Registry } from 'prom-client';
 import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
@@ -220,10 +222,10 @@ export class Fixture {
     return parcel;
   }
 
-  async publish(parcel: Parcel, messageId: string = parcel.hopId): Promise<void> {
+  async publish(parcel: Parcel, messageId: string = parcel.hopId): Promise<PubAck> {
     const shard = shardOf(parcel.id, SHARDS);
     const options = { msgID: messageId, expect: { streamName: mailStream(KEY, shard) } };
-    await this.bus.js.publish(mailSubject(KEY, shard, parcel.priorityClass), encodeParcel(parcel), options);
+    return this.bus.js.publish(mailSubject(KEY, shard, parcel.priorityClass), encodeParcel(parcel), options);
   }
 
   /** An id whose parcel belongs to the shard. */
