@@ -16,6 +16,8 @@ const WATCH_RETRY_MS = 2000;
 interface Kept {
   readonly value: unknown;
   readonly until: number;
+  /** Of the key; 0 while it has never been written. An answer that a change has overtaken is not kept. */
+  readonly revision: number;
 }
 
 export class Fleet {
@@ -25,6 +27,8 @@ export class Fleet {
   readonly #kept = new Map<string, Kept>();
   readonly #asked = new Map<string, Promise<unknown>>();
   #kv: Promise<KV> | null = null;
+  /** How often a watch has begun: what was asked for before may have changed unseen. */
+  #watches = 0;
   #stopped = false;
 
   constructor(open: (bucket: string) => Promise<KV>, log: Log, now: () => number = () => performance.now()) {
@@ -58,9 +62,14 @@ export class Fleet {
   #ask(key: string): Promise<unknown> {
     const running = this.#asked.get(key);
     if (running) return running;
+    const [before, watches] = [this.#kept.get(key), this.#watches];
     const asked = this.#bucket()
       .then((kv) => kv.get(key))
-      .then((entry) => this.#keep(key, entry))
+      .then((entry) => {
+        const now = this.#kept.get(key);
+        if (now && now !== before && now.revision > (entry?.revision ?? 0)) return now.value;
+        return this.#keep(key, entry, watches === this.#watches);
+      })
       .finally(() => this.#asked.delete(key));
     this.#asked.set(key, asked);
     return asked;
@@ -74,14 +83,15 @@ export class Fleet {
     return this.#kv;
   }
 
-  #keep(key: string, entry: KvEntry | null): unknown {
+  #keep(key: string, entry: KvEntry | null, isWatched = true): unknown {
     const value = entry?.operation === 'PUT' ? parse(entry) : null;
     if (this.#kept.size >= MOST_KEPT) {
       const oldest = this.#kept.keys().next().value;
       if (oldest !== undefined) this.#kept.delete(oldest);
     }
     this.#kept.delete(key);
-    this.#kept.set(key, { value, until: this.#now() + (value === null ? ABSENT_MS : FRESH_MS) });
+    const forMs = !isWatched ? 0 : value === null ? ABSENT_MS : FRESH_MS;
+    this.#kept.set(key, { value, until: this.#now() + forMs, revision: entry?.revision ?? 0 });
     return value;
   }
 
@@ -91,15 +101,22 @@ export class Fleet {
       try {
         const kv = await this.#bucket();
         const changes = await kv.watch({ key: ['domain.>', 'pool.>'], include: 'updates' });
+        this.#askAnew();
         for await (const entry of changes) {
           if (this.#stopped) return;
-          if (this.#kept.has(entry.key)) this.#keep(entry.key, entry);
+          if (this.#kept.has(entry.key) || this.#asked.has(entry.key)) this.#keep(entry.key, entry);
         }
       } catch (error) {
         this.#log.debug({ error: (error as Error).message }, 'the fleet snapshot cannot be watched yet');
       }
       if (!this.#stopped) await new Promise((resolve) => setTimeout(resolve, WATCH_RETRY_MS).unref());
     }
+  }
+
+  /** A watch tells only what changes from its beginning on. */
+  #askAnew(): void {
+    this.#watches++;
+    for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, until: 0 });
   }
 
   stop(): void {
