@@ -61,7 +61,8 @@ test('a snapshot that runs ahead of its streams: mail of the missing shards is r
     const subject = `ahead${n}`;
     answers.set(subject, await client.send(from, ['bob@x.example'], text(subject)));
   }
-  expect(refused().length).toBe(2);
+  const kinds = new Set([...answers.values()].map((answer) => answer.slice(0, 9)));
+  expect([refused().length, [...kinds].sort()]).toEqual([2, ['250 2.6.0', '451 4.3.0']]);
   const accepted = [...answers].filter(([, answer]) => answer.startsWith('250')).map(([subject]) => subject);
   const now = await stored();
   expect(now.map(({ subject }) => subject).sort()).toEqual(accepted.sort());
