@@ -47,6 +47,21 @@ test.each([
   expect(ids).toHaveLength(1);
 });
 
+test('a stream that is not there is refused at the horizon: the last attempt has time for its answer', async () => {
+  const { one } = port([noResponders()]);
+  const slow: PublishPort = {
+    ...one,
+    publish: async (subject, data, options) => {
+      if (options.timeout < 500) throw timeout();
+      return one.publish(subject, data, options);
+    },
+  };
+  await expect(publishOnce(slow, what, 700)).rejects.toMatchObject({
+    name: 'Refused',
+    reason: 'unavailable',
+  });
+});
+
 test('not connected is a refusal before anything is sent', async () => {
   const { one, ids } = port(['stored'], ['disconnected']);
   await expect(publishOnce(one, what, 1000)).rejects.toMatchObject({ reason: 'unavailable' });

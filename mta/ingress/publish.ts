@@ -27,6 +27,8 @@ export interface Publication {
 }
 
 const ATTEMPT_MS = 5000;
+/** Also for the last attempt before the horizon: one that has no time to be answered makes a certain refusal unknown. */
+const LEAST_ATTEMPT_MS = 1000;
 const REPEAT_MS = 250;
 /** For how long a stream without a leader is waited for. */
 const LEADER_MS = 5000;
@@ -54,7 +56,7 @@ export async function publishOnce(
   let maybeStored = false;
   for (;;) {
     const left = end - performance.now();
-    const outcome = await attempt(port, what, Math.max(1, Math.min(ATTEMPT_MS, left)));
+    const outcome = await attempt(port, what, Math.max(LEAST_ATTEMPT_MS, Math.min(ATTEMPT_MS, left)));
     if (outcome.kind === 'stored') return { duplicate: outcome.duplicate };
     if (outcome.kind === 'unknown') maybeStored = true;
     else if (!maybeStored && (!outcome.again || performance.now() - start > LEADER_MS)) throw outcome.refused;
