@@ -71,7 +71,7 @@ export const REASONS = {
   HandingOver: 'A pod hands its spool to the shards of others.',
   InvalidDrainMode:
     'The annotation postfleet.io/drain-mode says something else than Transfer or Wait; no mail is moved.',
-  NoRoom: 'The other pods have less than 1.2 times the space that the leaving pod needs.',
+  NoRoom: 'A pod that gets mail of the leaving one has less than 1.2 times the space for its part.',
   NoPeer: 'There is no other pod to hand mail to; the last one waits until it is empty.',
   NotEmpty: 'The pod still holds mail.',
   Unreadable: 'What is left in the pod is in damaged records, which cannot be handed over.',

@@ -42,7 +42,7 @@ export interface Leaving {
 
 export type Check = (leaving: Leaving) => Refusal | null;
 
-const refuse = (reason: Refusal['reason'], message: string): Refusal => ({ reason, message });
+export const refuse = (reason: Refusal['reason'], message: string): Refusal => ({ reason, message });
 
 /** The first refusal of a chain, or null when all checks pass. */
 export function firstRefusal(checks: readonly Check[], leaving: Leaving): Refusal | null {
@@ -163,32 +163,6 @@ export const holdsNoShard: Check = ({ world, pod, name, statement }) => {
     ? null
     : refuse('HoldsShards', `${name} has ${Math.max(owned, held)} shards to give up`);
 };
-
-/** The others' free space must be this many times the bytes that are handed over. */
-export const ROOM_FACTOR = 1.2;
-
-export const othersHaveRoom: Check = ({ world, pod, name, statement }) => {
-  const bytes = statement?.spool.bytes ?? 0;
-  const needed = Math.ceil(bytes * ROOM_FACTOR);
-  const free = world.pods
-    .filter((peer) => peer.uid !== pod?.uid)
-    .reduce((sum, peer) => sum + freeBytesOf(world, peer), 0);
-  return free >= needed
-    ? null
-    : refuse(
-        'NoRoom',
-        `${name} holds ${bytes} bytes; the others have ${free} bytes free and ${needed} are needed`,
-      );
-};
-
-/** Free bytes of a pod that may receive; what is unknown, cordoned or not writable has none. */
-function freeBytesOf(world: PoolWorld, pod: PodView): number {
-  const reading = world.readings.get(pod.uid);
-  const member = world.assignment?.members.find(({ uid }) => uid === pod.uid);
-  if (reading?.kind !== 'statement' || !member || member.cordoned || !pod.ready || pod.deleting) return 0;
-  const { spool, uid } = reading.statement;
-  return uid === pod.uid && spool.writable ? spool.freeBytes : 0;
-}
 
 export const nothingInFlight: Check = ({ name, statement }) =>
   statement?.inFlight === 0

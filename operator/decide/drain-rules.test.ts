@@ -64,6 +64,26 @@ test('rule 3: without 1.2 times the room nothing is handed over; with it all of 
   expect([pool.replicas, pool.queued]).toEqual([1, 50]);
 });
 
+test('rule 3: when room gets short in the middle it delivers the rest itself, and hands over again when there is room', () => {
+  const pool = new Scripted(2);
+  pool.spooled.set(ONE, 500);
+  pool.want(1);
+  until(pool, 'HandingOver');
+  pool.freeBytes = 0;
+  pool.deliveredARound = 1;
+  for (let i = 0; i < 4; i++) pool.round();
+  const kept = pool.spooled.get(ONE) ?? 0;
+  for (let i = 0; i < 10; i++) pool.round();
+  expect(pool.round()).toMatchObject({ step: 'Delivering', handOver: false, refusal: { reason: 'NoRoom' } });
+  expect(pool.spooled.get(ONE)).toBe(kept - 11);
+  expect(pool.loads()).toEqual([8, 0]);
+  pool.freeBytes = 1_000_000;
+  pool.deliveredARound = 0;
+  pool.settle(60);
+  expect(pool.story.filter((line) => line === '1 HandingOver')).toHaveLength(2);
+  expect([pool.replicas, pool.queued + pool.delivered]).toEqual([1, 500]);
+});
+
 test('rule 4: silent while it empties: it does not leave before it has said so itself', () => {
   const pool = new Scripted(2);
   pool.spooled.set(ONE, 5);

@@ -123,12 +123,22 @@ describe('rule 2: cordoned, everything acknowledged, shards given up, only then 
 
 describe('rule 3: room of 1.2 times the bytes, or the hand-over is refused', () => {
   const spool = { entries: 5, bytes: 1_000_000 };
-  const peersFree = (freeBytes: number): PoolWorld => {
-    const world = draining(3, 2, { spool });
+  /** The free bytes of each other, in order; `gaveUp` are shards that were the leaver's before. */
+  const peersHave = (free: readonly number[], gaveUp: readonly number[] = []): PoolWorld => {
+    const world = draining(free.length + 1, free.length, { spool });
+    const leaver = world.pods.at(-1)?.uid ?? '';
+    const former = { uid: leaver, stated: true };
+    const shards = world.assignment?.shards.map((s) => (gaveUp.includes(s.shard) ? { ...s, former } : s));
+    const assignment = world.assignment && { ...world.assignment, shards: shards ?? [] };
     const peers = world.pods
-      .slice(0, 2)
-      .map((pod) => obedientStatement(pod, world.assignment, { spool: { freeBytes } }));
-    return { ...world, readings: new Map([...world.readings, ...readingsOf(peers)]) };
+      .slice(0, -1)
+      .map((pod, at) => obedientStatement(pod, assignment, { spool: { freeBytes: free[at] ?? 0 } }));
+    return { ...world, assignment, readings: new Map([...world.readings, ...readingsOf(peers)]) };
+  };
+  const peersFree = (freeBytes: number): PoolWorld => peersHave([freeBytes, freeBytes]);
+  const begun = (world: PoolWorld): PoolWorld => {
+    const members = world.assignment?.members.map((m) => ({ ...m, handOver: m.cordoned })) ?? [];
+    return { ...world, assignment: world.assignment && { ...world.assignment, members } };
   };
 
   test.each([
@@ -145,12 +155,37 @@ describe('rule 3: room of 1.2 times the bytes, or the hand-over is refused', () 
     expect(leave(withReading(peersFree(600_000), 'uid-0', unknownReading())).refusal?.reason).toBe('NoRoom');
   });
 
-  test('a hand-over that has begun goes on when room gets short', () => {
-    const world = peersFree(0);
-    const members = world.assignment?.members.map((m) => ({ ...m, handOver: m.cordoned })) ?? [];
-    expect(
-      leave({ ...world, assignment: world.assignment && { ...world.assignment, members } }).handOver,
-    ).toBe(true);
+  test('parcels go to the owners of their shards: what one has too little, the other cannot make up', () => {
+    const verdict = leave(peersHave([15_000_000, 599_999]));
+    expect(verdict).toMatchObject({ handOver: false, refusal: { reason: 'NoRoom' } });
+    expect(verdict.refusal?.message).toContain('demo-delivery-1 has 599999 bytes free');
+    expect(leave(peersHave([5_000_000, 600_000])).handOver).toBe(true);
+  });
+
+  test.each<[string, readonly number[], readonly number[], boolean]>([
+    ['both at the one with room for it', [1_200_000, 600_000], [0, 2], true],
+    ['both at the one without', [600_000, 1_199_999], [1, 3], false],
+    ['two at the first, one at the other', [799_999, 5_000_000], [0, 1, 2], false],
+    ['and now it has room', [800_000, 600_000], [0, 1, 2], true],
+  ])('what it holds came by the shards that it gave up: %s', (_, free, gaveUp, handOver) => {
+    expect(leave(peersHave(free, gaveUp)).handOver).toBe(handOver);
+  });
+
+  test.each<[string, readonly number[], boolean]>([
+    ['what is left just fits: it goes on', [500_000, 500_000], true],
+    ['it does not fit at one: it is taken back', [5_000_000, 499_999], false],
+  ])('under way: %s', (_, free, handOver) => {
+    const verdict = leave(begun(peersHave(free)));
+    expect(verdict).toMatchObject({ cordon: true, handOver });
+    expect(verdict.step).toBe(handOver ? 'HandingOver' : 'Delivering');
+    expect(verdict.refusal?.reason).toBe(handOver ? 'NotEmpty' : 'NoRoom');
+  });
+
+  test('under way: a receiver that is silent for a moment does not end it; one that is away does', () => {
+    const world = begun(peersFree(600_000));
+    expect(leave(withReading(world, 'uid-0', unknownReading())).handOver).toBe(true);
+    const pods = world.pods.map((pod) => (pod.ordinal === 0 ? { ...pod, ready: false } : pod));
+    expect(leave({ ...world, pods }).handOver).toBe(false);
   });
 
   test('what is damaged cannot be handed over: while other mail goes it is no matter, then it is said', () => {

@@ -16,7 +16,6 @@ import {
   nothingUnacknowledged,
   notOnlyDamaged,
   notTheLastPod,
-  othersHaveRoom,
   podExists,
   predecessorsShardsReturned,
   previousHasLeft,
@@ -25,6 +24,7 @@ import {
   statementKnown,
   statementOfThisPod,
 } from './drain-checks.ts';
+import { othersHaveRoom, restHasRoom } from './drain-room.ts';
 
 /** Before a pod is cordoned. */
 const MAY_BEGIN: readonly Check[] = [
@@ -51,7 +51,7 @@ const MAY_HAND_OVER: readonly Check[] = [
   ...PROVEN,
   nothingUnacknowledged, // rule 2: spools and acknowledges all it has pulled
   holdsNoShard, // rule 2: gives up its shards, and only then hands over
-  othersHaveRoom, // rule 3: 1.2 times the bytes
+  othersHaveRoom, // rule 3: 1.2 times the bytes, at each pod that gets some
 ];
 /** Before replicas are lowered. */
 const MAY_LEAVE: readonly Check[] = [
@@ -136,10 +136,10 @@ function mayCordon(leaving: Leaving, begin: Refusal | null): boolean {
 
 const member = ({ world, pod }: Leaving) => world.assignment?.members.find(({ uid }) => uid === pod?.uid);
 
-/** Once begun a hand-over is not taken back: its parcels are marked as moving. */
+/** One that has begun ends early only for want of room; what is marked as moving by then completes its hand-over all the same. */
 function mayTransfer(leaving: Leaving, refusal: Refusal | null): boolean {
   if (leaving.world.drainMode === 'Wait') return false;
-  if (member(leaving)?.handOver) return true;
+  if (member(leaving)?.handOver) return restHasRoom(leaving) === null;
   return refusal === null && (leaving.statement?.spool.entries ?? 0) > 0;
 }
 

@@ -5,7 +5,7 @@
 import type { Statement } from '../../mta/bus/snapshot.ts';
 import type { PodView, PoolWorld } from '../observe/world.ts';
 import { hasLeft } from './assign.ts';
-import { othersHaveRoom } from './drain-checks.ts';
+import { othersHaveRoom } from './drain-room.ts';
 import { isSettling } from './restart.ts';
 import { rolloutRuns } from './rollout.ts';
 
