@@ -5,6 +5,7 @@ import { connect } from 'node:tls';
 import { until } from '../../e2e/rig/servers.ts';
 import { clientTls } from '../../process/identity/tls.ts';
 import type { Bus } from '../bus/client.ts';
+import { falling } from '../bus/deaf.fixture.ts';
 import { refusals } from '../egress/metrics.ts';
 import type { Parcel } from '../message/parcel.ts';
 import { type Fixture, KEY, type Pod, startFixture } from './fixture.ts';
@@ -85,22 +86,6 @@ describe('a former owner that stated nothing', () => {
   }, 60_000);
 });
 
-/** A bus whose watches fall deaf, as after a change of leader. */
-function falling(bus: Bus, isDeaf: () => boolean): Bus {
-  const kv: Bus['kv'] = async (name) => {
-    const bucket = await bus.kv(name);
-    const watch = async (options: Parameters<typeof bucket.watch>[0]) => {
-      const entries = await bucket.watch(options);
-      const heard = async function* () {
-        for await (const entry of entries) if (!isDeaf()) yield entry;
-      };
-      return Object.assign(heard(), { stop: () => entries.stop() });
-    };
-    return Object.assign(Object.create(bucket), { watch, get: bucket.get.bind(bucket) });
-  };
-  return { ...bus, kv };
-}
-
 describe('an epoch that is older than what egress knows', () => {
   const refused = async () =>
     (await refusals.get()).values
@@ -133,7 +118,7 @@ describe('an epoch that is older than what egress knows', () => {
     let deaf = false;
     const bus = await fixture.connect('delivery-deaf');
     fixture.afterwards(() => bus.close());
-    const pod = await fixture.pod('deaf', { bus: Promise.resolve(falling(bus, () => deaf)) });
+    const pod = await fixture.pod('deaf', { bus: Promise.resolve({ ...bus, kv: falling(bus, () => deaf) }) });
     const sink = await fixture.sink('one.test');
     const before = await fixture.sink('before.test');
     await fixture.submit(['a@before.test']);

@@ -1,8 +1,8 @@
-// Follows the fleet's KV buckets. A watch that ends is begun anew; besides, everything is asked for now and then, because a
-// watch can fall silent after a change of leader.
-import type { KV, KvEntry } from '@nats-io/kv';
+// What a delivery pod follows of the fleet's KV buckets, and what it asks them at once.
+import type { KvEntry } from '@nats-io/kv';
 import type { Log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
+import { followKeys } from '../bus/follow.ts';
 import {
   assignmentKey,
   FLEET_BUCKET,
@@ -15,9 +15,6 @@ import {
 import type { AddressLease, Assignment, IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
 import type { ReadLease } from './fence_decide.ts';
 import type { Fleet } from './fleet.ts';
-
-const RETRY_MS = 1000;
-const ASK_AGAIN_MS = 20_000;
 
 export interface FleetChanges {
   readonly pool: () => void;
@@ -37,7 +34,7 @@ export function watchFleet(
   signal: AbortSignal,
 ): void {
   const follow = (bucket: string, key: string, apply: (entry: KvEntry) => void, over = signal) =>
-    void followKey(() => bus.kv(bucket), key, apply, log, over);
+    void followKeys(() => bus.kv(bucket), { keys: key, apply, failed: tell(log) }, over);
   let ipPool = { key: '', stop: new AbortController() };
   /** The IPPool is named by the pool, and may be another one tomorrow. */
   const followIpPool = () => {
@@ -78,54 +75,6 @@ function takeLease(fleet: Fleet, entry: KvEntry): void {
   } else fleet.dropLease(entry.key.replace(/^address\./, '').replaceAll('-', ':'));
 }
 
-async function followKey(
-  open: () => Promise<KV>,
-  key: string,
-  apply: (entry: KvEntry) => void,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    const began = performance.now();
-    try {
-      await watchOnce(await open(), key, (entry) => applied(entry, apply, log), signal);
-    } catch (error) {
-      log.debug({ key, err: error }, 'watch ended');
-    }
-    // However it ended, it is not begun as fast as the network goes.
-    if (performance.now() - began < ASK_AGAIN_MS / 2)
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-  }
-}
-
-/** Watches for `ASK_AGAIN_MS`, or until the watch or `signal` ends. An iterator that has fallen deaf does not hear its own stop. */
-async function watchOnce(
-  bucket: KV,
-  key: string,
-  apply: (entry: KvEntry) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const watch = await bucket.watch({ key });
-  const over = Promise.withResolvers<void>();
-  const stop = () => {
-    watch.stop();
-    over.resolve();
-  };
-  const again = setTimeout(stop, ASK_AGAIN_MS);
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  const all = (async () => {
-    for await (const entry of watch) apply(entry);
-  })();
-  try {
-    await Promise.race([all, over.promise]);
-  } finally {
-    all.catch(() => {});
-    clearTimeout(again);
-    signal.removeEventListener('abort', stop);
-  }
-}
-
 /** The pool's assignment as it stands now; null when there is none. Rejects when NATS does not say. */
 export async function readAssignment(bus: Pick<Bus, 'kv'>, poolKey: PoolKey): Promise<Assignment | null> {
   const entry = await (await bus.kv(FLEET_BUCKET)).get(assignmentKey(poolKey));
@@ -154,11 +103,9 @@ export async function readLeases(
   return found.filter(({ lease }) => lease.ipPool === `${pool.namespace}/${pool.ipPool}`);
 }
 
-/** One value that cannot be read must not end the watch of the others; the last good one stays. */
-function applied(entry: KvEntry, apply: (entry: KvEntry) => void, log: Log): void {
-  try {
-    apply(entry);
-  } catch (error) {
-    log.error({ key: entry.key, err: error }, 'a value of the fleet cannot be read; the last good one stays');
-  }
-}
+const tell =
+  (log: Log) =>
+  (error: unknown, key: string | null): void => {
+    if (key === null) log.debug({ err: error }, 'watch ended');
+    else log.error({ key, err: error }, 'a value of the fleet cannot be read; the last good one stays');
+  };

@@ -1,7 +1,6 @@
 // What egress follows of the fleet snapshot: its IPPool, the pools and their assignments. The last good value stays while NATS
 // is away; a value that cannot be read changes nothing.
-import type { KV, KvWatchEntry } from '@nats-io/kv';
-import { ipPoolSnapshotKey, type PoolKey } from '../bus/names.ts';
+import { ipPoolSnapshotKey, type PoolKey, poolSnapshotKey } from '../bus/names.ts';
 import {
   type Assignment,
   type IPPoolSnapshot,
@@ -39,34 +38,13 @@ export class Fleet {
       return { pool: name as PoolKey, assignment: value as Assignment };
     return null;
   }
-}
 
-/** Follows the bucket for ever, beginning with all present values; a watch that ends is begun again. */
-export async function followFleet(
-  bucket: () => Promise<KV>,
-  keys: string[],
-  apply: (key: string, value: unknown) => void,
-  onError: (error: unknown) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      const watch = await (await bucket()).watch({ key: keys });
-      const stop = () => watch.stop();
-      signal.addEventListener('abort', stop, { once: true });
-      for await (const entry of watch) {
-        try {
-          apply(entry.key, parsed(entry));
-        } catch (error) {
-          onError(error);
-        }
-      }
-      signal.removeEventListener('abort', stop);
-    } catch (error) {
-      onError(error);
-    }
-    if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1000).unref());
+  /**
+   * Forgets the pools that are not among `keys`, which are all there are: their deletion was not heard. A bucket without our IPPool is
+   * one that is being made anew, and says nothing about what is not in it yet.
+   */
+  keepOnly(keys: ReadonlySet<string>): void {
+    if (!keys.has(this.#ipPoolKey)) return;
+    for (const pool of this.pools.keys()) if (!keys.has(poolSnapshotKey(pool))) this.pools.delete(pool);
   }
 }
-
-const parsed = (entry: KvWatchEntry): unknown => (entry.operation === 'PUT' ? entry.json() : null);

@@ -1,10 +1,12 @@
 // The role put together: snapshot, leases, server. Everything with a life of its own comes in from main.ts (or a test).
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { KvEntry } from '@nats-io/kv';
 import type { Readiness } from '../../process/health.ts';
 import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
+import { followKeys } from '../bus/follow.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, WARMUP_BUCKET } from '../bus/names.ts';
 import type { IPPoolSnapshot } from '../bus/snapshot.ts';
 import { announce } from './announce.ts';
@@ -13,7 +15,6 @@ import { destinationRule } from './destinations.ts';
 import type { DialOptions } from './dial.ts';
 import { Egress } from './egress.ts';
 import { FITNESS_RULES } from './fitness.ts';
-import { followFleet } from './fleet.ts';
 import type { LeaseTimes } from './hold.ts';
 import { linkFor, ownAddresses } from './interfaces.ts';
 import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
@@ -122,15 +123,24 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     },
   });
   const end = new AbortController();
-  const apply = (key: string, value: unknown) => {
-    egress.apply(key, value);
+  const apply = (entry: KvEntry) => {
+    const { key } = entry;
+    egress.apply(key, entry.operation === 'PUT' ? entry.json() : null);
     if (!key.startsWith('ippool.') || end.signal.aborted) return;
     const { ipPool } = egress.fleet;
     warmup.replan();
     keepers.keep(eligible(ipPool, settings.POSTFLEET_NODE_NAME), ipPool?.bringUp);
   };
-  const warn = (error: unknown) => log.warn({ err: error }, 'fleet snapshot');
-  const following = followFleet(() => bus.kv(FLEET_BUCKET), egress.fleet.keys, apply, warn, end.signal);
+  const following = followKeys(
+    () => bus.kv(FLEET_BUCKET),
+    {
+      keys: egress.fleet.keys,
+      apply,
+      passed: (keys) => egress.fleet.keepOnly(keys),
+      failed: (error, key) => log.warn({ err: error, key }, 'fleet snapshot'),
+    },
+    end.signal,
+  );
   let told = '';
   const tellUnheld = () => {
     const unheld = keepers.unheld.join('; ');
