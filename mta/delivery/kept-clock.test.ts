@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { log } from '../../process/log.ts';
+import { SteadyClock } from '../../process/steady.ts';
 import { keepClock } from './kept-clock.ts';
-import { SteadyClock } from './steady.ts';
 
 const HOUR = 3_600_000;
 const folder = mkdtempSync(join(tmpdir(), 'clock-'));

@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../process/log.ts';
-import type { SteadyClock } from './steady.ts';
+import type { SteadyClock } from '../../process/steady.ts';
 
 const VERSION = 1;
 const SAVE_MS = 60_000;

@@ -3,7 +3,7 @@ import type { QueuePolicySpec } from '../../resources/kinds.ts';
 import type { HopId, Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
 
-/** The time (ms since the epoch; see steady.ts) and a monotonic clock (ms), passed in so that tests can move them. */
+/** The time (ms since the epoch; see process/steady.ts) and a monotonic clock (ms), passed in so that tests can move them. */
 export interface Clock {
   now(): number;
   monotonic(): number;

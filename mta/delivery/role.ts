@@ -7,6 +7,7 @@ import type { Registry } from 'prom-client';
 import type { Readiness } from '../../process/health.ts';
 import type { PodIdentity } from '../../process/identity/ensure.ts';
 import type { Log } from '../../process/log.ts';
+import { SteadyClock } from '../../process/steady.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import { memoryStream, memorySubject, poolKey } from '../bus/names.ts';
@@ -27,7 +28,6 @@ import type { Clock, SuppressionLookup } from './ports.ts';
 import { publisher, trusted } from './publish.ts';
 import { EgressSender, type SenderParts } from './sender.ts';
 import { Shards } from './shards.ts';
-import { SteadyClock } from './steady.ts';
 import { Tunnels } from './tunnel.ts';
 import { readAssignment, readLeases, watchFleet } from './watch.ts';
 

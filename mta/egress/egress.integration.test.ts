@@ -49,7 +49,10 @@ beforeAll(async () => {
   await kvm.create(LIMITS_BUCKET);
   const fleet = await kvm.create(FLEET_BUCKET);
   const policy = queuePolicySpec.parse({
-    shaping: { default: { connections: 2, messagesPerConnection: 7 } },
+    shaping: {
+      default: { connections: 2, messagesPerConnection: 7 },
+      providers: [{ name: 'hourly', mxSuffixes: ['hourly.test'], limits: { perHour: 2 } }],
+    },
   });
   const put = (key: string, value: unknown) => fleet.put(key, JSON.stringify(value));
   const address = (one: string, n: number) => ({
@@ -408,6 +411,26 @@ describe('changes of holder', () => {
       'the slot of the first',
       async () => (await connect(second, `mx.test:${port}`, pod('p3'))).status === 200,
     );
+  });
+
+  test('a successor whose machine is two hours ahead finds the hour as it is', async () => {
+    const { port } = await sink((socket) => socket.on('end', () => socket.end()).resume());
+    const sendOne = async (role: Role) => {
+      const { status, socket } = await connect(role, `hourly.test:${port}`, pod('p1'));
+      socket.end();
+      await until('its end', () => role.egress.connections.count() === 0);
+      return status;
+    };
+    const first = await holding('e1');
+    expect([await sendOne(first), await sendOne(first), await sendOne(first)]).toEqual([200, 200, 429]);
+    await first.close(1000);
+    const { now } = Date;
+    Date.now = () => now() + 2 * 3_600_000;
+    try {
+      expect(await sendOne(await holding('e2'))).toBe(429);
+    } finally {
+      Date.now = now;
+    }
   });
 
   test('a fence reaches what lingers at a holder that has handed over', async () => {

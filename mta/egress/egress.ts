@@ -26,6 +26,8 @@ export interface EgressOptions {
   /** Whether a connection granted under the epoch may still carry anything, asked at each piece. */
   readonly mayCarry: (address: string, epoch: number) => boolean;
   readonly limiter: Limiter;
+  /** ms since the epoch, as the limiter has it. */
+  readonly wallNow: () => number;
   /** What warm-up leaves of the day; null: it sets no limit. */
   readonly warmupDay: (address: string, provider: string) => WarmupDay | null;
   readonly destination: Picture['destination'];
@@ -146,7 +148,7 @@ export class Egress {
   /** Decision and counting in one go: nothing may come between the look at the counters and their rise. */
   #ask(request: ConnectRequest, caller: Identity | null): Granted | Extract<Asked, { verdict: 'wait' }> {
     const { ipPool, pools } = this.fleet;
-    const { limiter, epochOf, warmupDay } = this.#options;
+    const { limiter, epochOf, warmupDay, wallNow } = this.#options;
     const grant = decideConnect(request, caller, { ...this.#options, ipPool, pools, epochs: this.epochs });
     const { source: address, account, recipients: want } = request;
     const epoch = epochOf(address);
@@ -177,7 +179,15 @@ export class Egress {
     });
     done.tell = () => void setTimeout(connection.abort, DONE_MS, 'its caller was done with it').unref();
     const warmup = warmupDay(address, provider);
-    return { grant, recipients, seconds: secondsOf(grant, asked.until), epoch, warmup, handle, connection };
+    return {
+      grant,
+      recipients,
+      seconds: secondsOf(grant, asked.until, wallNow()),
+      epoch,
+      warmup,
+      handle,
+      connection,
+    };
   }
 
   /** Takes in what a delivery pod says of its grants. @throws Refused ForbiddenCaller */
@@ -246,6 +256,6 @@ const BUSY_RETRY_MS = 1000;
 const DONE_MS = 5000;
 
 /** A grant does not outlive what bounds it, such as the day of a warm-up. */
-function secondsOf({ seconds }: Grant, until: number | null): number {
-  return until === null ? seconds : Math.max(1, Math.min(seconds, Math.floor((until - Date.now()) / 1000)));
+function secondsOf({ seconds }: Grant, until: number | null, wallNow: number): number {
+  return until === null ? seconds : Math.max(1, Math.min(seconds, Math.floor((until - wallNow) / 1000)));
 }

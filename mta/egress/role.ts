@@ -32,6 +32,7 @@ import { eligible, rankOf } from './placement.ts';
 import { fixedPresence, type Presence } from './presence.ts';
 import { egressServer, type TlsFiles } from './server.ts';
 import type { EgressSettings } from './settings.ts';
+import { natsTime, SharedTime } from './time.ts';
 import { warmupRoom } from './warmup/other_room.ts';
 import { ledgerStore } from './warmup/store.ts';
 import { Warmup } from './warmup/warmup.ts';
@@ -40,6 +41,9 @@ const log = rootLog.child({ room: 'egress' });
 
 /** How long an address that leaves the IPPool waits for its connections: a grant, and what comes after it. */
 const VACATE_MS = LONGEST_CONNECTION_MS;
+
+/** What a machine's clock gains or loses meanwhile is nothing. */
+const TIME_MS = 60_000;
 
 /** Longer than a renewal: what other pods have connected is read from their leases. */
 const EXAMINE_MS = 4_000;
@@ -93,10 +97,11 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       );
     },
   });
-  const warmup = newWarmup(parts, () => egress.fleet.ipPool);
-  const limiter = newLimiter(parts, warmupRoom(warmup));
+  const time = newTime(parts);
+  const warmup = newWarmup(parts, time, () => egress.fleet.ipPool);
+  const limiter = newLimiter(parts, time, warmupRoom(warmup));
   showLimits(() => limiter.show());
-  const egress = newEgress(parts, limiter, warmup, () => keepers, physician);
+  const egress = newEgress(parts, time, limiter, warmup, () => keepers, physician);
   const server = egressServer(egress, parts.tls, log);
   const port = await listen(server, settings.POSTFLEET_EGRESS_PORT);
   const tellReadiness = () =>
@@ -148,6 +153,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     told = unheld;
   };
   const examine = setInterval(() => void physician.look(), EXAMINE_MS).unref();
+  const lookAtTime = setInterval(() => void time.look().catch(() => {}), TIME_MS).unref();
   const look = setInterval(() => {
     tellReadiness();
     tellUnheld();
@@ -166,6 +172,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       readiness.set('addresses', 'shutting down');
       clearInterval(look);
       clearInterval(examine);
+      clearInterval(lookAtTime);
       end.abort();
       const late = setTimeout(() => {
         over.abort();
@@ -186,6 +193,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
 
 function newEgress(
   { settings, resolve, connectTimeoutMs, idleMs, halfClosedMs }: RoleParts,
+  time: SharedTime,
   limiter: Limiter,
   warmup: Warmup,
   keepers: () => Keepers,
@@ -202,6 +210,7 @@ function newEgress(
     epochOf: (address) => keepers().epoch(address),
     mayCarry: (address, epoch) => keepers().mayCarry(address, epoch),
     limiter,
+    wallNow: time.now,
     warmupDay: (address, provider) => warmup.day(address, provider),
     resolve,
     connectTimeoutMs,
@@ -213,21 +222,38 @@ function newEgress(
   return egress;
 }
 
-function newWarmup({ bus }: RoleParts, ipPool: () => IPPoolSnapshot | null): Warmup {
+function newTime({ bus, clock }: RoleParts): SharedTime {
+  return new SharedTime({
+    ask: () => natsTime(bus),
+    monotonic: clock.now,
+    machine: Date.now,
+    onOff: (offMs, isFar) =>
+      log[isFar ? 'warn' : 'info'](
+        { offMs: Math.round(offMs) },
+        isFar
+          ? 'the clock of this machine is not the one of NATS, which limits and warm-up go by'
+          : 'the clock of this machine is right again',
+      ),
+  });
+}
+
+function newWarmup({ bus }: RoleParts, time: SharedTime, ipPool: () => IPPoolSnapshot | null): Warmup {
+  const bucket = () => time.known().then(() => bus.kv(WARMUP_BUCKET));
   return new Warmup({
     ipPool,
-    store: (address, provider) => ledgerStore(() => bus.kv(WARMUP_BUCKET), bus.obstacle, address, provider),
-    now: Date.now,
+    store: (address, provider) => ledgerStore(bucket, bus.obstacle, address, provider),
+    now: time.now,
     warn: (error) => log.warn({ err: error }, 'warm-up'),
   });
 }
 
-function newLimiter({ settings, bus, clock }: RoleParts, other: OtherRoom): Limiter {
+function newLimiter({ settings, bus, clock }: RoleParts, time: SharedTime, other: OtherRoom): Limiter {
+  const bucket = () => time.known().then(() => bus.kv(LIMITS_BUCKET));
   return new Limiter({
     uid: settings.POSTFLEET_POD_UID,
     clock,
-    wallNow: Date.now,
-    store: (address, provider) => pairStore(() => bus.kv(LIMITS_BUCKET), bus.obstacle, address, provider),
+    wallNow: time.now,
+    store: (address, provider) => pairStore(bucket, bus.obstacle, address, provider),
     other,
     warn: (error) => log.warn({ err: error }, 'limits'),
   });

@@ -2,13 +2,12 @@
 // expire it, nor put it off by the length of the jump. So between two readings the time goes on like the monotonic clock, and nears the
 // machine's by at most a twentieth of what has passed: an hour is made good within twenty. It never goes back. More than a day off is no jump but a clock
 // that had not been set before, or not rightly: the machine's is taken at once.
-import type { Clock } from './ports.ts';
 
 /** Of the time that has passed. Far more than any oscillator is off. */
 const NEARS_BY = 0.05;
 const DAY_MS = 86_400_000;
 
-export class SteadyClock implements Clock {
+export class SteadyClock {
   readonly monotonic: () => number;
   readonly #wall: () => number;
   #at: number;
