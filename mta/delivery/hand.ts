@@ -54,9 +54,16 @@ export class Hand {
     return this.#add(hopId, [hopId], shard, message, parcel, since, parcel ? message.data.length : 0);
   }
 
-  /** Takes a bundle in hand, which is being written to the spool whole and then acknowledged. */
-  addBundle(id: HopId, carries: readonly HopId[], shard: number, message: MailMessage, since: number): Held {
-    return this.#add(id, carries, shard, message, null, since, message.data.length);
+  /** Takes a bundle in hand, of so many bytes in memory, which is being written to the spool whole and then acknowledged. */
+  addBundle(
+    id: HopId,
+    carries: readonly HopId[],
+    shard: number,
+    message: MailMessage,
+    since: number,
+    bytes: number = message.data.length,
+  ): Held {
+    return this.#add(id, carries, shard, message, null, since, bytes);
   }
 
   #add(

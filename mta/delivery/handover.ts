@@ -40,8 +40,15 @@ interface Leaving {
   readonly indexes: readonly number[];
   readonly to: Destination;
   readonly marked: boolean;
-  /** As the next pod gets it. */
-  readonly encoded: Uint8Array;
+}
+
+/** What of a bundle leaves now, in one publish. */
+interface Load {
+  readonly leaving: readonly Leaving[];
+  /** The parcels as the next pod gets them. It is all that is in memory of their messages while the bundle is on its way. */
+  readonly data: Uint8Array;
+  /** Parcels that are marked and stay. */
+  readonly stuck: number;
 }
 
 /** Whether a parcel may go although not everything is to go. */
@@ -170,23 +177,22 @@ export class Handover {
       for (const hopId of page) {
         const found = this.#goes(hopId, refusing);
         if (!found) continue;
-        const { shard, bytes } = found;
-        for (const hopIds of gathering.add(shard, hopId, bytes)) yield { shard, hopIds };
+        const { shard, parcel } = found;
+        for (const hopIds of gathering.add(shard, hopId, parcel.messageBytes)) yield { shard, hopIds };
       }
     }
     for (const [shard, hopIds] of gathering.rest()) if (!this.#stopped) yield { shard, hopIds };
   }
 
   /** Where a parcel is to go now; null: it stays for the moment. */
-  #goes(hopId: HopId, refusing: ReadonlySet<number>): { shard: number; bytes: number } | null {
+  #goes(hopId: HopId, refusing: ReadonlySet<number>): { shard: number; parcel: HeldParcel } | null {
     const { spool, busy, shards } = this.#parts;
     const parcel = spool.parcel(hopId);
     if (!parcel) return null;
-    const bytes = parcel.messageBytes;
-    if (parcel.moving) return { shard: parcel.moving.shard, bytes };
+    if (parcel.moving) return { shard: parcel.moving.shard, parcel };
     const shard = shardOf(parcel.header.id, shards());
     return !busy.hasAny(hopId) && !refusing.has(shard) && this.#isToGo(hopId, parcel)
-      ? { shard, bytes }
+      ? { shard, parcel }
       : null;
   }
 
@@ -197,7 +203,7 @@ export class Handover {
   /** Hands a bundle over; gives how many of its parcels are marked and still here. */
   async #send({ shard, hopIds }: Bundle, refusing: Set<number>): Promise<number> {
     const { spool, log } = this.#parts;
-    const { leaving, stuck: left } = this.#readyToLeave(hopIds, shard, refusing);
+    const { leaving, data, stuck: left } = this.#readyToLeave(hopIds, shard, refusing);
     const [first] = leaving;
     if (!first) return left;
     let marked = leaving.filter((one) => one.marked).length;
@@ -207,7 +213,7 @@ export class Handover {
         await spool.commit(marks.map(({ hopId, to }): SpoolChange => ({ kind: 'moving', hopId, to })));
       marked = leaving.length;
       failpoint('delivery.moving');
-      await this.#publish(first, shard, leaving);
+      await this.#publish(first, shard, leaving, data);
       failpoint('delivery.transferred');
       await spool.commit(leaving.flatMap(removal));
       failpoint('delivery.transfer-removed');
@@ -221,35 +227,38 @@ export class Handover {
     }
   }
 
-  /**
-   * What of a bundle leaves now, as much as one publish may carry; `stuck` are marked and stay. In the step in which this is called
-   * they must be marked: from then on they are frozen.
-   */
-  #readyToLeave(hopIds: readonly HopId[], shard: number, refusing: ReadonlySet<number>) {
+  /** As much as one publish may carry. In the step in which this is called they must be marked: from then on they are frozen. */
+  #readyToLeave(hopIds: readonly HopId[], shard: number, refusing: ReadonlySet<number>): Load {
     const leaving: Leaving[] = [];
+    const parcels: Uint8Array[] = [];
     let stuck = 0;
     let bytes = 0;
     for (const hopId of hopIds) {
-      const parcel = this.#goes(hopId, refusing)?.shard === shard ? this.#parts.spool.parcel(hopId) : null;
+      const found = this.#goes(hopId, refusing);
+      const parcel = found?.shard === shard ? found.parcel : null;
       const one = parcel && bytes < MOST_BYTES ? this.#leaving(hopId, parcel) : null;
       const length = one?.encoded.length ?? 0;
       if (one && (leaving.length === 0 || bytes + length <= MOST_BYTES)) {
-        leaving.push(one);
+        leaving.push(one.leaving);
+        parcels.push(one.encoded);
         bytes += length;
       } else if (parcel?.moving) stuck++;
     }
-    return { leaving, stuck };
+    return { leaving, data: encodeBundle(parcels), stuck };
   }
 
   /** A parcel that cannot be read stays; the others go. */
-  #leaving(hopId: HopId, { header, moving }: HeldParcel): Leaving | null {
+  #leaving(
+    hopId: HopId,
+    { header, moving }: HeldParcel,
+  ): { readonly leaving: Leaving; readonly encoded: Uint8Array } | null {
     const { spool, log, shards, clock } = this.#parts;
     try {
       const entries = spool.entriesOf(hopId);
       const to = moving ?? { ...destinationOf(header, entries, hopId, shards()), at: clock.now() };
       const encoded = encodeParcel(onward(header, entries, spool.message(hopId), to));
       const indexes = entries.map(({ index }) => index);
-      return { hopId, pool: header.pool, indexes, to, marked: moving !== null, encoded };
+      return { leaving: { hopId, pool: header.pool, indexes, to, marked: moving !== null }, encoded };
     } catch (error) {
       if (error instanceof CorruptRecordError) this.#damaged.add(hopId);
       log.warn({ hopId, err: error }, 'a parcel cannot be read and is not handed over');
@@ -257,10 +266,9 @@ export class Handover {
     }
   }
 
-  #publish({ pool }: Leaving, shard: number, leaving: readonly Leaving[]): Promise<void> {
+  #publish({ pool }: Leaving, shard: number, leaving: readonly Leaving[], data: Uint8Array): Promise<void> {
     const key = poolKey(pool);
     const id = bundleId(leaving.map(({ to }) => to.hopId));
-    const data = encodeBundle(leaving.map(({ encoded }) => encoded));
     return this.#parts.publish(mailSubject(key, shard, TRANSFER_CLASS), data, id, mailStream(key, shard));
   }
 

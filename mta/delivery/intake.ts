@@ -135,7 +135,8 @@ export class Intake {
     failpoint('delivery.pulled');
     const recipients = fresh.reduce((sum, parcel) => sum + parcel.recipients.length, 0);
     if (passage === 'unconfirmed') possiblyRepeated(recipients);
-    const taken = hand.addBundle(id, carries, shard, message, clock.monotonic());
+    const bytes = parcels.reduce((sum, parcel) => sum + parcel.message.length, 0);
+    const taken = hand.addBundle(id, carries, shard, message, clock.monotonic(), bytes);
     if (fresh.length === 0) acknowledger.afterSpooling(taken);
     else void this.#written(taken, this.#parts.settler.spoolBundle(taken, fresh));
     return true;

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { bundleId, decodeBundle, encodeBundle } from './bundle.ts';
 import { decodeParcel, encodeParcel, type HopId, type Parcel, type ParcelId } from './parcel.ts';
@@ -33,11 +35,48 @@ test('a release that knows no bundles refuses one, so that it stays in its strea
   expect(() => decodeParcel(bundle)).toThrow(RangeError);
 });
 
+/** As the release before compression wrote it. */
+const plain = (parcels: readonly Buffer[]): Buffer =>
+  Buffer.concat([lengthOf(0x5046_4201), ...parcels.flatMap((parcel) => [lengthOf(parcel.length), parcel])]);
+
+function lengthOf(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+test('a bundle that was not compressed is read all the same', () => {
+  expect(decodeBundle(plain(two))).toEqual(two.map(decodeParcel));
+});
+
+test('parcels that are alike take little more than one', () => {
+  const text = randomBytes(10_000);
+  const parcels = Array.from({ length: 20 }, (_, number) => encodeParcel(parcelOf(number, text)));
+  expect(encodeBundle(parcels).length).toBeLessThan(12_000);
+});
+
 test('a bundle that is cut off anywhere is refused whole', () => {
   const bundle = encodeBundle(two);
+  for (let length = 0; length < bundle.length; length += 7)
+    expect(() => decodeBundle(bundle.subarray(0, length))).toThrow(RangeError);
+  const uncompressed = plain(two);
   const second = 4 + 4 + (two[0]?.length ?? 0);
-  for (let length = 0; length < bundle.length; length++)
-    if (length !== second) expect(() => decodeBundle(bundle.subarray(0, length))).toThrow(RangeError);
+  for (let length = 0; length < uncompressed.length; length++)
+    if (length !== second) expect(() => decodeBundle(uncompressed.subarray(0, length))).toThrow(RangeError);
+});
+
+test('a bundle in which a byte has changed is refused whole', () => {
+  const bundle = Buffer.from(encodeBundle(two));
+  for (let at = 4; at < bundle.length; at += 3) {
+    const changed = Buffer.from(bundle);
+    changed.writeUInt8(changed.readUInt8(at) ^ 0x55, at);
+    expect(() => decodeBundle(changed)).toThrow(RangeError);
+  }
+});
+
+test('what would be far larger than a bundle is not decompressed', () => {
+  const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));
+  expect(() => decodeBundle(Buffer.concat([lengthOf(0x5046_4202), bomb]))).toThrow(RangeError);
 });
 
 test('the id does not depend on the order, and a single parcel keeps its own', () => {
