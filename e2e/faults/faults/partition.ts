@@ -10,6 +10,9 @@ const PAIRS: readonly (readonly [Role, Role])[] = [
   ['ingress', 'postgres'],
   ['operator', 'nats'],
   ['operator', 'delivery'],
+  ['egress', 'nats'],
+  ['gateway', 'nats'],
+  ['gateway', 'postgres'],
   ['nats', 'nats'],
 ];
 
@@ -17,7 +20,8 @@ const partitionOf = ([one, other]: (typeof PAIRS)[number]): Fault => ({
   name: `cut-${one}-${other}`,
   what: `no packets between one ${one} and one ${other} for 10 to 40 s`,
   parts: one === other ? [one, 'control'] : [one, other, 'control'],
-  mayRepeat: one === 'delivery' && other === 'egress',
+  // Without NATS the lease of a movable address ends, and its connections with it.
+  mayRepeat: [one, other].includes('egress'),
   async inject(scene, random) {
     const inside = scene.anyOf(one, random);
     const others = scene.processes(other).filter(({ pod }) => pod !== inside.pod);
