@@ -3,6 +3,7 @@ import { openCluster } from '../cluster/index.ts';
 import { raiseStage } from '../stage/stage.ts';
 import type { Fault } from './fault.ts';
 import { FAULTS } from './faults/index.ts';
+import { SHAPING } from './limits.ts';
 import { report } from './report.ts';
 import { FaultRun } from './run.ts';
 import { mustBeZero } from './verdict.ts';
@@ -31,7 +32,7 @@ afterAll(async () => {
 }, 120_000);
 
 test('nothing lost, repeated without reason, or delivered against the word, whatever fails', async () => {
-  const stage = await raiseStage({ name: NAME, profile: 'ha' });
+  const stage = await raiseStage({ name: NAME, profile: 'ha', specs: { QueuePolicy: { shaping: SHAPING } } });
   const log: string[] = [];
   const run = new FaultRun(stage, NAME, {
     seed: 1,

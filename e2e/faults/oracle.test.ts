@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { seeded } from '../internet/random.ts';
 import type { AttemptRecord, InternetRecord, MessageRecord } from '../internet/record.ts';
 import type { SubmissionResult } from '../sender/record.ts';
+import { LIMIT } from './limits.ts';
 import { type Evidence, mustBeZero, settled, verdictOf } from './verdict.ts';
 
 const SOURCE = '198.51.100.10';
@@ -12,7 +13,7 @@ type Fate = 'delivered' | 'bounced' | 'refused';
 const attempt = (testId: string, recipient: string, more: Partial<AttemptRecord> = {}) =>
   ({
     ...{ kind: 'attempt', testId, recipient, at: 1000, outcome: 'delivered', reply: '250 ok' },
-    ...{ stage: 'dot', source: SOURCE },
+    ...{ stage: 'dot', source: SOURCE, mx: 'mx.x.example' },
     ...more,
   }) as AttemptRecord;
 const refusal = (recipient: string) =>
@@ -53,6 +54,17 @@ test('a good history passes', () => {
 });
 
 type History = ReturnType<typeof history>;
+const MINUTE = 60_000;
+/** So many to the provider that has a limit, evenly over a minute. */
+const minuteOf = (count: number): Pick<Evidence, 'records' | 'results'> => {
+  const ids = Array.from({ length: count }, (_, i) => [`t-l${i}`, `l${i}@y.example`, i] as const);
+  return {
+    results: ids.map(([id, to]) => result(id, to, 'accepted')),
+    records: ids.map(([id, to, i]) =>
+      attempt(id, to, { mx: `mx1.${LIMIT.provider}`, at: (i * MINUTE) / count }),
+    ),
+  };
+};
 const WRONGS: Readonly<Record<string, (good: History) => Partial<Evidence>>> = {
   lost: ({ results }) => ({ results: [...results, result('t-x', 'x@x.example', 'accepted')] }),
   'delivered although refused': ({ results, records }) => ({
@@ -69,6 +81,10 @@ const WRONGS: Readonly<Record<string, (good: History) => Partial<Evidence>>> = {
     records: [...records, attempt('t-x', 'x@x.example'), attempt('t-x', 'x@x.example', { at: 9000 })],
     windows: [{ what: 'cut-delivery-egress', from: 500, to: 2000, senderDies: false }],
   }),
+  'above a limit': ({ results, records }) => {
+    const more = minuteOf(LIMIT.perMinute + 1);
+    return { results: [...results, ...more.results], records: [...records, ...more.records] };
+  },
   'delivered to a suppressed address': ({ results, records }) => ({
     results: [...results, result('t-x', LEFT, 'accepted')],
     records: [...records, attempt('t-x', LEFT)],

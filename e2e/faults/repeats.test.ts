@@ -1,8 +1,19 @@
-import type { AttemptRecord } from '../internet/record.ts';
-import { repeatsOf } from './repeats.ts';
+import type { AnswerRecord, AttemptRecord } from '../internet/record.ts';
+import { repeatsOf, UNREAD } from './repeats.ts';
 
 const copy = (at: number, recipient = 'a@x.example', outcome: AttemptRecord['outcome'] = 'delivered') =>
-  ({ kind: 'attempt', testId: 't-1', at, recipient, outcome, source: '198.51.100.10' }) as AttemptRecord;
+  ({
+    kind: 'attempt',
+    seq: at,
+    testId: 't-1',
+    at,
+    recipient,
+    outcome,
+    source: '198.51.100.10',
+  }) as AttemptRecord;
+const answer = (to: number, sentAt: number, read: boolean): AnswerRecord => ({
+  ...{ kind: 'answer', seq: 1e9 + to, at: sentAt + 1000, of: [to], sentAt, read },
+});
 const kill = { what: 'kill-delivery', from: 100_000, to: 105_000, senderDies: true };
 
 test('one copy each, and refusals, are no repeats', () => {
@@ -37,4 +48,16 @@ test('a sender that ended soon afterwards may not have told of it', () => {
     because: ['cut-delivery-egress'],
     told: false,
   });
+});
+
+test('a reply that is long on its way can get lost by what comes then', () => {
+  const records = [copy(20_000), answer(20_000, 101_000, true), copy(130_000)];
+  expect(repeatsOf(records, [kill])[0]?.because).toEqual(['kill-delivery']);
+  const early = [copy(20_000), answer(20_000, 21_000, true), copy(130_000)];
+  expect(repeatsOf(early, [kill])[0]?.because).toEqual([]);
+});
+
+test('a client that went without a word may not have read the reply, and then the fleet must have counted it', () => {
+  const records = [copy(20_000), answer(20_000, 20_010, false), copy(40_000)];
+  expect(repeatsOf(records, [kill])[0]).toMatchObject({ because: [UNREAD], told: true });
 });

@@ -1,6 +1,7 @@
-// Which second copies a fault explains. A sender that loses the reply to the final dot must send again (RFC 1047), so a copy
-// whose first one was delivered around the end, hang or cut of a sender is nobody's mistake; any other is. Pure.
-import type { AttemptRecord, InternetRecord } from '../internet/record.ts';
+// Which second copies are nobody's mistake (RFC 1047). A sender that ends between the reply and its record of it must send again: so
+// must one that never reads the reply. The first is explained by a fault that ended, hung or cut off a sender while the reply was on its way; of the
+// second the mail server itself knows: the client never said another word. Any other copy is one too many. Pure.
+import type { AnswerRecord, AttemptRecord, InternetRecord } from '../internet/record.ts';
 
 /** A fault that may cost replies, from its injection to its undoing; ms since the epoch. */
 export interface Window {
@@ -16,11 +17,14 @@ export interface Repeat {
   readonly recipient: string;
   /** When each copy was taken, ms since the epoch. */
   readonly copies: readonly { readonly at: number; readonly source: string }[];
-  /** The faults that explain every copy but the last; empty when one is unexplained. */
+  /** What explains every copy but the last: faults, or `UNREAD`; empty when one is unexplained. */
   readonly because: readonly string[];
   /** Whether every sender lived on that could tell of it: then the fleet must have counted it. */
   readonly told: boolean;
 }
+
+/** The client went without a word after the reply was due. The fleet must have counted it, whether a fault was injected or not. */
+export const UNREAD = 'reply not read';
 
 /** An attempt that began this long before may still have been open, and so long after may have been read from a dead socket. */
 const BEFORE_MS = 10_000;
@@ -35,27 +39,54 @@ export function repeatsOf(
   deaths: readonly Window[] = [],
 ): Repeat[] {
   const ends = [...windows, ...deaths];
+  const answers = answersOf(records);
   return [...byPair(records).values()].flatMap((attempts) => {
     const [first] = attempts;
     if (!first?.testId || attempts.length < 2) return [];
-    const copies = attempts.map(({ at, source }) => ({ at, source })).sort((a, b) => a.at - b.at);
-    const causes = copies.slice(0, -1).map(({ at }) => windows.filter(around(at)));
+    const sorted = attempts.toSorted((a, b) => a.at - b.at);
+    const spans = sorted.slice(0, -1).map((copy) => spanOf(copy, answers.get(copy.seq)));
+    const causes = spans.map((span) => causesOf(span, windows));
     const explained = causes.every((found) => found.length > 0);
-    const because = explained ? [...new Set(causes.flat().map(({ what }) => what))] : [];
-    const told = explained && copies.slice(0, -1).every(({ at }) => !ends.some(silences(at)));
+    const because = explained ? [...new Set(causes.flat())] : [];
+    const told = explained && spans.every((span) => !ends.some(silences(span)));
+    const copies = sorted.map(({ at, source }) => ({ at, source }));
     return [{ testId: first.testId, recipient: first.recipient, copies, because, told }];
   });
 }
 
+/** From the final dot until the reply was written. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly read: boolean;
+}
+
+const spanOf = ({ at }: AttemptRecord, answer: AnswerRecord | undefined): Span => ({
+  from: at,
+  to: answer ? (answer.sentAt ?? answer.at) : at,
+  read: answer?.read ?? true,
+});
+
+function causesOf(span: Span, windows: readonly Window[]): string[] {
+  const faults = windows.filter(around(span)).map(({ what }) => what);
+  return faults.length === 0 && !span.read ? [UNREAD] : faults;
+}
+
 const silences =
-  (at: number) =>
+  (span: Span) =>
   ({ from, to, senderDies }: Window): boolean =>
-    senderDies && from <= at + TELLS_WITHIN_MS && to + AFTER_MS >= at - BEFORE_MS;
+    senderDies && from <= span.to + TELLS_WITHIN_MS && to + AFTER_MS >= span.from - BEFORE_MS;
 
 const around =
-  (at: number) =>
+  (span: Span) =>
   ({ from, to }: Window): boolean =>
-    at >= from - BEFORE_MS && at <= to + AFTER_MS;
+    span.to >= from - BEFORE_MS && span.from <= to + AFTER_MS;
+
+function answersOf(records: readonly InternetRecord[]): Map<number, AnswerRecord> {
+  return new Map(
+    records.flatMap((one) => (one.kind === 'answer' ? one.of.map((seq) => [seq, one] as const) : [])),
+  );
+}
 
 function byPair(records: readonly InternetRecord[]): Map<string, AttemptRecord[]> {
   const pairs = new Map<string, AttemptRecord[]>();

@@ -1,9 +1,10 @@
 // The end of a run in words. Pure.
-import type { Repeat } from './repeats.ts';
+import { type Repeat, UNREAD } from './repeats.ts';
 import type { RunOutcome } from './run.ts';
 import { mustBeZero } from './verdict.ts';
 
 const EXAMPLES = 30;
+const isUnread = ({ because }: Repeat): boolean => because.includes(UNREAD);
 
 export const succeeded = ({ verdict }: RunOutcome): boolean =>
   Object.values(mustBeZero(verdict)).every((count) => count === 0);
@@ -25,8 +26,9 @@ export function report(outcome: RunOutcome): string {
     ['  of them that may cost a reply', windows.length],
     ['  not done', notDone.length],
     ['possibly repeated, by the fleet', possiblyRepeated],
-    ['repeated, explained by a fault', explained.length],
+    ['repeated, explained', explained.length],
     ['  of them after the server closed instead', judgement.repeatedAfterSilence],
+    ['  of them without a fault, reply not read', explained.filter(isUnread).length],
     ['most attempts at once in a pod', mostInFlight],
     ...Object.entries(mustBeZero(verdict)),
   ];

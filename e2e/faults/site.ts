@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { hasClock } from '../image/clock.ts';
 import { raiseStage, type Stage } from '../stage/stage.ts';
+import { SHAPING } from './limits.ts';
 
 export const SECOND_NODE = 2;
 const address = (last: number, more: object) => ({
@@ -25,7 +26,7 @@ export function raiseSite(name: string, onStep?: (step: string) => void): Promis
     specs: {
       IPPool: { addresses: ADDRESSES, placement: { interface: 'eth0' } },
       // Nothing expires within a run, not even by a clock that is hours ahead.
-      QueuePolicy: { retry: { intervals: ['5s', '10s', '20s', '30s'], maxAge: '2d' } },
+      QueuePolicy: { retry: { intervals: ['5s', '10s', '20s', '30s'], maxAge: '2d' }, shaping: SHAPING },
       SendingPool: { storage: { size: '512Mi' } },
     },
     ...(onStep ? { onStep } : {}),

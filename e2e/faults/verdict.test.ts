@@ -12,6 +12,7 @@ const delivered = (recipient: string, at = 1000) =>
     reply: '250 ok',
     stage: 'dot',
     source,
+    mx: 'mx.x.example',
   }) as AttemptRecord;
 const accepted = (...addresses: string[]) => {
   const recipients = addresses.map((address) => ({ address, verdict: 'accepted' as const }));

@@ -2,6 +2,7 @@
 import { type Judgement, judge } from '../internet/judge.ts';
 import type { InternetRecord } from '../internet/record.ts';
 import type { SubmissionResult } from '../sender/record.ts';
+import { aboveLimit } from './limits.ts';
 import { type Repeat, repeatsOf, type Window } from './repeats.ts';
 
 export interface Evidence {
@@ -26,6 +27,8 @@ export interface Verdict {
   /** Reported as failed, although no mail server ever refused the recipient. */
   readonly unfounded: number;
   readonly fleet: Evidence['fleet'];
+  /** Recipients beyond the limit of the provider that has one. */
+  readonly above: number;
   /** Deliveries to suppressed addresses. */
   readonly leaks: number;
   /** Suppressed recipients that were refused at once, as they should be. */
@@ -55,6 +58,7 @@ export function verdictOf(evidence: Evidence): Verdict {
     untold: Math.max(0, repeats.filter(({ told }) => told).length - fleet.possiblyRepeated),
     unfounded: unfoundedBounces(records),
     fleet,
+    above: aboveLimit(records),
     leaks: records.filter(leaked).length,
     suppressedRefused: told('refused'),
     suppressedTaken: told('accepted'),
@@ -83,12 +87,13 @@ export const settled = ({ judgement, fleet }: Verdict): boolean =>
 
 /** The counts that must be 0, by name. */
 export function mustBeZero(verdict: Verdict): Record<string, number> {
-  const { judgement, unexplained, untold, unfounded, leaks, fleet } = verdict;
+  const { judgement, unexplained, untold, unfounded, leaks, fleet, above } = verdict;
   const { lost, ghosts, contradicted, strangers, wrongSource, unknown } = judgement;
   return {
     lost,
     'delivered although refused': ghosts,
     'duplicated outside the windows': unexplained.length,
+    'above a limit': above,
     'delivered to a suppressed address': leaks,
     'delivered and bounced': contradicted,
     'bounced without a refusal': unfounded,

@@ -74,7 +74,7 @@ function counts(internet: Internet) {
       notifications: messages.filter(({ dsn }) => dsn).length,
     },
     ...{ delivered: of('delivered'), deferred: of('deferred'), refused: of('refused') },
-    peaks: internet.peaks(),
+    peaks: internet.peaks,
     dnsQuestions: Object.fromEntries(internet.dns.asked),
   };
 }

@@ -3,13 +3,14 @@ import { connect, type Socket } from 'node:net';
 import { freePorts } from '../rig/ports.ts';
 import { until } from '../rig/process.ts';
 import { MailExchanger } from './mx.ts';
+import { Openings } from './openings.ts';
 
 test('a client that says nothing any more is left, and its place is free again', async () => {
   const [port = 0] = await freePorts(1);
   const nothing = {} as never;
   const mx = new MailExchanger({
     ...{ hostname: 'mx.example', address: '127.0.0.1', port, behaviour: { maxConnections: 1 }, idleMs: 200 },
-    ...{ certificate: () => null, recorder: nothing, sightings: nothing },
+    ...{ certificate: () => null, recorder: nothing, sightings: nothing, openings: new Openings() },
   });
   await mx.listen();
   const clients: Socket[] = [];

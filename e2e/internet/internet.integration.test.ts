@@ -80,6 +80,9 @@ class Talk {
     this.#socket.write(`${line}\r\n`);
     return this.reply();
   }
+  leave(): void {
+    this.#socket.destroy();
+  }
   async secure(): Promise<TLSSocket> {
     await this.say('STARTTLS');
     this.#reader.detach();
@@ -138,8 +141,27 @@ describe('mail exchangers', () => {
     expect(await client.counts()).toMatchObject({
       messages: 1,
       delivered: 2,
-      peaks: { 'mx.alder.example': { [SOURCE]: 1 } },
+      peaks: { 'mx.alder.example': { [SOURCE]: 1 }, 'alder.example': { [SOURCE]: 1 } },
     });
+  });
+
+  test('know of each reply whether the client read it: one that just goes may not have', async () => {
+    const polite = await greeted('mx.alder.example');
+    await polite.send(['a@alder.example', 'b@alder.example']);
+    await polite.say('QUIT');
+    const rude = await greeted('mx.alder.example');
+    await rude.send(['c@alder.example']);
+    rude.leave();
+    const answers = await until('both to be known', async () => {
+      const known = (await client.records()).filter((one) => one.kind === 'answer');
+      return known.length === 2 ? known : null;
+    });
+    const seqs = (await attempts()).map(({ seq }) => seq);
+    expect(answers.map(({ of, read }) => [of, read])).toEqual([
+      [seqs.slice(0, 2), true],
+      [seqs.slice(2), false],
+    ]);
+    for (const { sentAt, at } of answers) expect(at - (sentAt ?? 0)).toBeLessThan(10_000);
   });
 
   test('greylist by network, sender and recipient, and take it later', async () => {

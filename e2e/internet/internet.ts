@@ -3,6 +3,7 @@ import type { Behaviour } from './behaviour.ts';
 import { type WebPki, webPki } from './certificates.ts';
 import { DnsServer } from './dns.ts';
 import { MailExchanger } from './mx.ts';
+import { Openings } from './openings.ts';
 import { Recorder } from './recorder.ts';
 import { Sightings } from './sightings.ts';
 import { recordsOf, type World } from './world.ts';
@@ -14,6 +15,7 @@ export class Internet {
   readonly recorder: Recorder;
   readonly dns: DnsServer;
   readonly #sightings = new Sightings();
+  readonly #openings = new Openings();
   readonly #exchangers = new Map<string, MailExchanger>();
   #pki: WebPki | null = null;
 
@@ -31,7 +33,10 @@ export class Internet {
     await this.dns.listen(dns.address, dns.port);
     for (const { hostname, address, behaviour } of hosts) {
       const certificate = await this.#pki.contextOf(hostname);
-      const shared = { recorder: this.recorder, sightings: this.#sightings, certificate };
+      const shared = {
+        ...{ recorder: this.recorder, sightings: this.#sightings, openings: this.#openings },
+        certificate,
+      };
       const exchanger = new MailExchanger({ hostname, address, port: smtpPort, behaviour, ...shared });
       await exchanger.listen();
       this.#exchangers.set(hostname, exchanger);
@@ -51,17 +56,15 @@ export class Internet {
     for (const exchanger of meant) exchanger.behaviour = behaviour;
   }
 
-  /** Most connections open at one time, by MX host and source. */
-  peaks(): Record<string, Record<string, number>> {
-    return Object.fromEntries(
-      [...this.#exchangers].map(([name, { peak }]) => [name, Object.fromEntries(peak)]),
-    );
+  /** Most connections open at one time, by MX host or provider, and source. */
+  get peaks(): Record<string, Record<string, number>> {
+    return this.#openings.peaks;
   }
 
   /** Records, sightings, behaviour and DNS as at the start. */
   async reset(): Promise<void> {
     for (const { hostname, behaviour } of this.world.hosts) this.setBehaviour(hostname, behaviour);
-    for (const exchanger of this.#exchangers.values()) exchanger.peak.clear();
+    this.#openings.clear();
     for (const { name } of this.zones.records) this.zones.remove(name);
     this.zones.set(recordsOf(this.world));
     this.zones.setFaults([]);

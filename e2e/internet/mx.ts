@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Behaviour, TlsKind } from './behaviour.ts';
+import type { Openings } from './openings.ts';
 import type { Recorder } from './recorder.ts';
 import type { Sightings } from './sightings.ts';
 import { SmtpSession } from './smtp_session.ts';
@@ -14,6 +15,7 @@ export interface MxOptions {
   readonly certificate: (kind: TlsKind) => SecureContext | null;
   readonly recorder: Recorder;
   readonly sightings: Sightings;
+  readonly openings: Openings;
   /** 60 s. */
   readonly idleMs?: number;
 }
@@ -22,11 +24,9 @@ const IDLE_MS = 60_000;
 
 export class MailExchanger {
   behaviour: Behaviour;
-  /** Most connections open at one time since the start, by source. */
-  readonly peak = new Map<string, number>();
   readonly #options: MxOptions;
   readonly #server: Server;
-  readonly #open = new Map<Socket, string>();
+  readonly #open = new Set<Socket>();
 
   constructor(options: MxOptions) {
     this.#options = options;
@@ -55,7 +55,7 @@ export class MailExchanger {
       socket.end('421 4.7.0 too many connections\r\n').setTimeout(idleMs, () => socket.destroy());
       return;
     }
-    const { certificate, ...rest } = this.#options;
+    const { certificate, openings: _, ...rest } = this.#options;
     const session = new SmtpSession(socket, {
       ...rest,
       idleMs,
@@ -66,15 +66,16 @@ export class MailExchanger {
   }
 
   #count(socket: Socket): void {
-    const source = socket.remoteAddress ?? '';
-    this.#open.set(socket, source);
-    socket.once('close', () => this.#open.delete(socket));
-    const now = [...this.#open.values()].filter((one) => one === source).length;
-    this.peak.set(source, Math.max(now, this.peak.get(source) ?? 0));
+    const leave = this.#options.openings.enter(this.hostname, socket.remoteAddress ?? '');
+    this.#open.add(socket);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      leave();
+    });
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#open.keys()) socket.destroy();
+    for (const socket of this.#open) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

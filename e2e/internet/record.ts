@@ -57,4 +57,17 @@ export interface Dsn {
   }[];
 }
 
-export type InternetRecord = AttemptRecord | MessageRecord;
+/** What became of the reply to a message that was taken. */
+export interface AnswerRecord {
+  readonly kind: 'answer';
+  readonly seq: number;
+  readonly at: number;
+  /** `seq` of the attempts that it answered. */
+  readonly of: readonly number[];
+  /** When it was written, ms since the epoch; null: the connection was dropped instead. */
+  readonly sentAt: number | null;
+  /** Whether the client said anything more: then it has read it. A client that just goes may not have. */
+  readonly read: boolean;
+}
+
+export type InternetRecord = AttemptRecord | MessageRecord | AnswerRecord;

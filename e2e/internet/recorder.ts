@@ -4,7 +4,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, type Wr
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { headerBlock, headerValue, parseDsn, TEST_ID } from './headers.ts';
-import type { AttemptRecord, InternetRecord, MessageRecord, Session } from './record.ts';
+import type { AnswerRecord, AttemptRecord, InternetRecord, MessageRecord, Session } from './record.ts';
 
 type Unnumbered<R extends InternetRecord> = Omit<R, 'seq' | 'at' | 'kind'>;
 
@@ -33,8 +33,15 @@ export class Recorder {
     return this.#records;
   }
 
-  attempt(record: Unnumbered<AttemptRecord>): void {
-    this.#add({ kind: 'attempt', ...record, seq: this.#records.length + 1, at: Date.now() });
+  /** Returns its `seq`. */
+  attempt(record: Unnumbered<AttemptRecord>): number {
+    const seq = this.#records.length + 1;
+    this.#add({ kind: 'attempt', ...record, seq, at: Date.now() });
+    return seq;
+  }
+
+  answer(record: Unnumbered<AnswerRecord>): void {
+    this.#add({ kind: 'answer', ...record, seq: this.#records.length + 1, at: Date.now() });
   }
 
   /** Takes a message: after this resolved it may be answered. */

@@ -35,6 +35,8 @@ export class SmtpSession {
   #tls: string | null = null;
   #envelope: Envelope | null = null;
   #messages = 0;
+  /** The reply to a message that was taken, until the client shows that it has read it. */
+  #told: { readonly of: readonly number[]; readonly sentAt: number | null } | null = null;
 
   constructor(socket: Socket, parts: SessionParts) {
     this.#parts = parts;
@@ -47,8 +49,10 @@ export class SmtpSession {
     await this.#reply(`220 ${this.#parts.hostname} ESMTP`, 'connect');
     for (let line = await this.#line(); line !== null; line = await this.#line()) {
       const [, verb = '', rest = ''] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
+      this.#answered(true);
       if (!(await this.#command(verb.toUpperCase(), rest))) break;
     }
+    this.#answered(false);
     this.#socket.end();
   }
 
@@ -150,16 +154,21 @@ export class SmtpSession {
         raw,
       );
     }
-    this.#recordDot(envelope, answer, testId);
-    if (answer.reply !== null) return this.#reply(answer.reply, 'dot');
+    const of = this.#recordDot(envelope, answer, testId);
+    if (answer.take) this.#told = { of, sentAt: null };
+    if (answer.reply !== null) {
+      await this.#reply(answer.reply, 'dot');
+      if (this.#told) this.#told = { of, sentAt: Date.now() };
+      return true;
+    }
     this.#parts.sightings.dropped(key);
     this.#socket.destroy();
     return false;
   }
 
-  #recordDot({ from, recipients }: Envelope, { take, reply }: DotAnswer, testId: string | null): void {
+  #recordDot({ from, recipients }: Envelope, { take, reply }: DotAnswer, testId: string | null): number[] {
     const outcome = take ? 'delivered' : outcomeOf(reply ?? '4');
-    for (const recipient of recipients)
+    return recipients.map((recipient) =>
       this.#parts.recorder.attempt({
         ...this.#session(),
         stage: 'dot',
@@ -168,7 +177,13 @@ export class SmtpSession {
         outcome,
         reply,
         testId,
-      });
+      }),
+    );
+  }
+
+  #answered(read: boolean): void {
+    if (this.#told) this.#parts.recorder.answer({ ...this.#told, read });
+    this.#told = null;
   }
 
   #session(): Session {
