@@ -106,6 +106,31 @@ test('cancelled: what is marked completes its hand-over, the rest stays, the sha
   expect(await pod.metric('postfleet_handover_parcels_total')).toBe(begun);
 }, 90_000);
 
+test('taken back while cordoned: what is marked completes its hand-over, the pod delivers the rest itself', async () => {
+  const blocked = Promise.withResolvers<void>();
+  const { pod, sink, gate, published } = await loaded('a', 30, 300_000, async (send) => {
+    await blocked.promise;
+    return send();
+  });
+  const peer = await fixture.pod('b', { assign: false });
+  await drain(pod, peer);
+  await until('some to be marked and under way', () => published.length > 0);
+  await fixture.assign(() => ({ members: [member(pod, true, false), member(peer, false, false)] }));
+  await until('the pod to know', () => pod.statement().assignmentRevision === fixture.assignment.revision);
+  const begun = published.length;
+  expect(begun).toBeLessThan(30);
+  gate.open = true;
+  await until('the rest to arrive', () => sink.mails.length === 30 - begun, 30_000);
+  blocked.resolve();
+  await until('all to arrive', () => sink.mails.length === 30, 30_000);
+  await until(
+    'the spools to be empty',
+    () => pod.statement().spool.entries + peer.statement().spool.entries === 0,
+  );
+  expect(pod.statement()).toMatchObject({ cordoned: true, held: [], handedOver: begun });
+  expect(sink.mails.flatMap(({ to }) => to).sort()).toEqual(people(30));
+}, 90_000);
+
 test('NATS goes away in the middle: the same ids are repeated, and nothing is doubled', async () => {
   const back = Promise.withResolvers<void>();
   let answers = 2;
