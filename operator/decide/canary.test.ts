@@ -20,6 +20,8 @@ interface Scene {
   /** Ordinals with the new template. */
   readonly updated?: readonly number[];
   readonly unready?: readonly number[];
+  /** How often the container of each has restarted. */
+  readonly restarts?: Readonly<Record<number, number>>;
   readonly counts?: Readonly<Record<number, PodResults>>;
   readonly after?: number;
 }
@@ -29,11 +31,15 @@ const results = (delivered: number, deferred = 0, bounced = 0): PodResults => ({
   bounced,
 });
 
-function scene({ updated = [2], unready = [], counts = {}, after = 0 }: Scene, replicas = 3): PoolWorld {
+function scene(
+  { updated = [2], unready = [], restarts = {}, counts = {}, after = 0 }: Scene,
+  replicas = 3,
+): PoolWorld {
   const base = worldOf(replicas, { now: NOW + after });
   const pods = base.pods.map(({ ordinal }) =>
     podView(ordinal, {
       ready: !unready.includes(ordinal),
+      restarts: restarts[ordinal] ?? 0,
       revision: updated.includes(ordinal) ? 'r2' : 'r1',
     }),
   );
@@ -88,6 +94,38 @@ describe('the first pods', () => {
     expect(late.trial?.message).toContain('demo-delivery-2 was not ready for 10m');
     const recovered = decideCanary(scene({ after: MINUTE }), templates(), first).trial;
     expect(recovered).toMatchObject({ state: 'Canary', unreadySince: null });
+  });
+});
+
+describe('a pod that crashes again and again and gets ready in between', () => {
+  test('is taken back at the third restart, whatever it has sent', () => {
+    let trial = decideCanary(scene({}), templates(), null).trial;
+    for (const restarts of [1, 2])
+      for (const unready of [[2], []]) {
+        const counts = { 2: results(200) };
+        trial = decideCanary(
+          scene({ unready, restarts: { 2: restarts }, counts, after: 1 }),
+          templates(),
+          trial,
+        ).trial;
+        expect(trial?.state).toBe('Canary');
+      }
+    const third = decideCanary(scene({ restarts: { 2: 3 }, after: MINUTE }), templates(), trial);
+    expect(third).toMatchObject({ apply: 'Good', trial: { state: 'RolledBack' } });
+    expect(third.trial?.message).toBe('demo-delivery-2 has restarted 3 times with the new template');
+  });
+
+  test.each<[string, Scene, Trial | null, Trial['state']]>([
+    ['before the watch has begun as well', { restarts: { 2: 3 }, unready: [2] }, null, 'RolledBack'],
+    [
+      'restarts of a pod of the old template say nothing of the new one',
+      { restarts: { 0: 9 } },
+      null,
+      'Canary',
+    ],
+    ['nor those before the template has reached it', { restarts: { 2: 9 }, updated: [] }, null, 'Canary'],
+  ])('%s', (_, what, before, state) => {
+    expect(decideCanary(scene(what), templates(), before).trial?.state).toBe(state);
   });
 });
 

@@ -38,6 +38,9 @@ export interface CanaryVerdict {
   readonly trial: Trial | null;
 }
 
+/** A container of the new template that restarts so often crashes, however ready it gets in between. */
+const RESTARTS = 3;
+
 export function decideCanary(world: PoolWorld, templates: Templates, before: Trial | null): CanaryVerdict {
   const { canary, trial } = templates;
   if (!templates.isNew || !canary || !world.statefulSet) return { apply: 'Wanted', lowest: 0, trial: null };
@@ -67,6 +70,12 @@ function watch(world: PoolWorld, canary: Canary, known: Trial): Trial {
   const mine = world.pods.filter(
     (pod) => pod.ordinal < set.replicas && pod.ordinal >= firstCanary(world, canary),
   );
+  // The pod was made with its template, so every restart of it is the new template's, also those before a change of leader.
+  const crashing = mine.find((pod) => isNew(pod) && pod.restarts >= RESTARTS);
+  if (crashing) {
+    const message = `${crashing.name} has restarted ${crashing.restarts} times with the new template`;
+    return { ...known, state: 'RolledBack', message };
+  }
   const unready = mine.find((pod) => isNew(pod) && !pod.ready);
   if (unready) return whileUnready(known, canary, unready, now);
   const isComplete = mine.length === Math.min(canary.pods, set.replicas) && mine.every(isNew);

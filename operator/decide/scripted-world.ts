@@ -18,6 +18,7 @@ export function podView(ordinal: number, over: Partial<PodView> = {}): PodView {
     createdAt: NOW - 3_600_000,
     revision: 'r1',
     container: null,
+    restarts: 0,
     unschedulable: null,
     ...over,
   };

@@ -1,16 +1,20 @@
 import type { AnyObject } from '../runtime/objects.ts';
 import { isRollingOut, podView, volumeView } from './views.ts';
 
-const pod = (containerID?: string) =>
+const pod = (containerID?: string, restartCount?: number) =>
   podView({
     metadata: { name: 'demo-delivery-0', uid: 'u' },
-    status: { containerStatuses: [{ containerID }] },
+    status: { containerStatuses: [{ containerID, restartCount }] },
   } as unknown as AnyObject);
 
 test('a container that is only being made is no run of the pod', () => {
   expect(pod('containerd://1').container).toBe('containerd://1');
   expect(pod('').container).toBeNull();
   expect(pod().container).toBeNull();
+});
+
+test('how often a container has restarted; none yet reads as never', () => {
+  expect([pod('containerd://1', 3).restarts, pod().restarts]).toEqual([3, 0]);
 });
 
 test('the marks of a volume are read from its claim', () => {

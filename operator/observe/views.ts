@@ -56,6 +56,7 @@ export function podView(object: AnyObject): PodView {
     revision: metadata.labels?.['controller-revision-hash'] ?? null,
     // Empty while the container is only being made.
     container: status?.containerStatuses?.[0]?.containerID || null,
+    restarts: status?.containerStatuses?.[0]?.restartCount ?? 0,
     unschedulable: unschedulableOf(object),
   };
 }

@@ -19,6 +19,8 @@ export interface PodView {
   readonly revision: string | null;
   /** Which run of its container this is, as the kubelet says; null: none yet. */
   readonly container: string | null;
+  /** How often the container has restarted in this pod, as the kubelet says. */
+  readonly restarts: number;
   /** Since when the scheduler finds no node for it, ms since the epoch, and what it says; null: it has one. */
   readonly unschedulable: { readonly since: number; readonly message: string } | null;
 }
