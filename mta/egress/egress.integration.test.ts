@@ -413,6 +413,25 @@ describe('changes of holder', () => {
     );
   });
 
+  test('a lease that NATS has lost is taken under a higher epoch, so that what was used of limits is known', async () => {
+    const { port } = await sink((socket) => socket.on('end', () => socket.end()).resume());
+    const sendOne = async (role: Role) => {
+      const from = { 'postfleet-source': SECOND };
+      const { status, socket } = await connect(role, `hourly.test:${port}`, pod('p1'), from);
+      socket.end();
+      await until('its end', () => role.egress.connections.count() === 0);
+      return status;
+    };
+    await (await holding('e1')).close(1000);
+    const role = await holding('e2');
+    expect(await sendOne(role)).toBe(200);
+    const { epoch } = await lease(SECOND);
+    await (await bus.kv(LEASE_BUCKET)).delete(leaseKey(SECOND));
+    await until('its return', () => (role.keepers.epoch(SECOND) ?? epoch) !== epoch);
+    expect(role.keepers.epoch(SECOND)).toBeGreaterThan(epoch);
+    expect([await sendOne(role), await sendOne(role)]).toEqual([200, 429]);
+  });
+
   test('a successor whose machine is two hours ahead finds the hour as it is', async () => {
     const { port } = await sink((socket) => socket.on('end', () => socket.end()).resume());
     const sendOne = async (role: Role) => {

@@ -30,6 +30,8 @@ export interface Claimant {
   readonly node: string;
   /** 0: it is meant to hold the address; n: it stands by, the n-th. */
   readonly rank: number;
+  /** ms since the epoch. */
+  readonly wallNow: number;
 }
 
 /** The record as an observer sees it. */
@@ -46,9 +48,16 @@ export type Step =
   /** `claim`: it says in the lease that it waits. */
   | { readonly step: 'wait'; readonly forMs: number; readonly why: string; readonly claim?: true };
 
+/**
+ * The first epoch of a lease counts from the clock, in milliseconds, and not from 1: what NATS may have lost was lower, and a record of limits
+ * that was written under it must not seem to be from a later holder.
+ */
+const founding = (wallNow: number): number => Math.floor(wallNow);
+
 export function decideTake(seen: Seen, claimant: Claimant, nowMs: number, times: LeaseTimes): Step {
   const { record } = seen;
-  const next = { step: 'take', epoch: (record?.epoch ?? 0) + 1 } as const;
+  const epoch = record ? record.epoch + 1 : founding(claimant.wallNow);
+  const next = { step: 'take', epoch } as const;
   // This pod's own, from a process before this one: a container starts only when its predecessor has ended.
   if (record?.holder.uid === claimant.uid) return next;
   const free = !record || (record.released && (!record.stays || record.holder.node === claimant.node));

@@ -107,6 +107,7 @@ export function machine(uid: string, kv: Kv, clock: Clock, movable = true, node 
     connected: () => 0,
     times: LEASE_TIMES,
     clock,
+    wallNow: () => 1,
     onChange: (one, end) => {
       own.changes.push(one.epoch);
       own.ends.push(end);

@@ -54,6 +54,7 @@ class Node {
       connected: () => 0,
       times: LEASE_TIMES,
       clock: this.#clock(alive),
+      wallNow: () => 1,
       onChange: () => {},
     });
     this.keeper = keeper;

@@ -12,12 +12,12 @@ const record = (uid: string, epoch: number, more: Partial<AddressLease> = {}): A
   ...more,
 });
 
-const claimant = (rank = 0, node = 'node-a') => ({ uid: 'a', node, rank });
+const claimant = (rank = 0, node = 'node-a') => ({ uid: 'a', node, rank, wallNow: 1.8e12 });
 
 describe('when an address may be taken', () => {
   const seen = (lease: AddressLease | null, sinceMs = 0) => ({ record: lease, revision: 3, sinceMs });
   test.each([
-    ['never held', seen(null), 0, { step: 'take', epoch: 1 }],
+    ['never held, or lost by NATS: above what may have been', seen(null), 0, { step: 'take', epoch: 1.8e12 }],
     ['released', seen(record('b', 4, { released: true })), 0, { step: 'take', epoch: 5 }],
     ['own, of a process before', seen(record('a', 4)), 0, { step: 'take', epoch: 5 }],
     ['held', seen(record('b', 4)), 5000, { step: 'wait', forMs: 1000, why: 'held by pod-b' }],

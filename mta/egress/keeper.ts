@@ -44,6 +44,8 @@ export interface KeeperOptions {
   readonly presence: Presence;
   readonly times: LeaseTimes;
   readonly clock: Clock;
+  /** ms since the epoch, the same for all holders. */
+  readonly wallNow: () => number;
   /** Open connections by provider. */
   readonly open: () => Lingering['open'];
   /** Connections established so far. */
@@ -247,10 +249,10 @@ export class Keeper {
   }
 
   async #tryTake(): Promise<number> {
-    const { lock, times, clock, rank, holder } = this.options;
+    const { lock, times, clock, wallNow, rank, holder } = this.options;
     const seen = await this.#look();
     if (!seen || clock.now() < this.#notBeforeMs) return times.pollMs;
-    const step = decideTake(seen, { ...holder, rank: rank() }, clock.now(), times);
+    const step = decideTake(seen, { ...holder, rank: rank(), wallNow: wallNow() }, clock.now(), times);
     if (step.step === 'wait' && step.claim) await this.#claim(seen);
     this.#isWell = step.step === 'wait';
     if (step.step === 'wait') {

@@ -81,7 +81,11 @@ test('starts, holds its address, releases it on SIGTERM', async () => {
     await child.stop('SIGTERM');
     expect(child.process.exitCode).toBe(0);
     const lease = (await leases.get(leaseKey(ADDRESS)))?.json<AddressLease>();
-    expect(lease).toMatchObject({ epoch: 1, released: true, holder: { uid: 'uid-e1', port } });
+    expect(lease).toMatchObject({
+      epoch: expect.any(Number),
+      released: true,
+      holder: { uid: 'uid-e1', port },
+    });
   } finally {
     await bus.close();
     await nats.stop();

@@ -120,7 +120,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     tellReadiness();
   };
   const over = new AbortController();
-  const keepers = new Keepers((address) => keeperOptions(parts, egress, port, address, changed), {
+  const keepers = new Keepers((address) => keeperOptions(parts, time, egress, port, address, changed), {
     over: over.signal,
     vacate: async (address) => {
       await egress.connections.idle((one) => one.address === address, graceMs);
@@ -261,6 +261,7 @@ function newLimiter({ settings, bus, clock }: RoleParts, time: SharedTime, other
 
 function keeperOptions(
   { settings, bus, clock, times }: RoleParts,
+  time: SharedTime,
   egress: Egress,
   port: number,
   { address, bindAddress, movable }: Address,
@@ -281,11 +282,12 @@ function keeperOptions(
       port,
     },
     rank: () => rankOf(egress.fleet.ipPool, address, node),
-    store: leaseStore(() => bus.kv(LEASE_BUCKET), bus.obstacle, address),
+    store: leaseStore(() => time.known().then(() => bus.kv(LEASE_BUCKET)), bus.obstacle, address),
     lock: nodeLock(`${egress.fleet.ipPool?.uid}/${address}`),
     presence: presenceOf(bindAddress ?? address, movable ? bringUp : undefined, clock),
     times,
     clock,
+    wallNow: time.now,
     open: () => egress.connections.byProvider(address),
     connected: () => egress.connected(address),
     onChange,
