@@ -8,6 +8,8 @@ export interface RawHost {
   stop(): Promise<void>;
 }
 export interface RawBehaviour {
+  /** When it greets; at once if nothing is said. */
+  readonly greets?: Promise<void>;
   /** Keywords of the answer to EHLO. */
   readonly offers?: readonly string[];
   /** What follows the 220 to STARTTLS, when the client begins its handshake. */
@@ -25,7 +27,7 @@ const USUAL: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function rawHost(host: string, port: number, behaviour: RawBehaviour = {}): Promise<RawHost> {
-  const { offers = [], handshake, answer, dot } = behaviour;
+  const { greets, offers = [], handshake, answer, dot } = behaviour;
   const sockets = new Set<Socket>();
   const raw: RawHost = { commands: [], messages: [], connections: 0, stop: async () => {} };
   const server = createServer((socket) => {
@@ -63,7 +65,7 @@ export function rawHost(host: string, port: number, behaviour: RawBehaviour = {}
       text = lines.pop() ?? '';
       for (const line of lines) take(line);
     });
-    say('220 raw ready');
+    void (greets ?? Promise.resolve()).then(() => say('220 raw ready'));
   }
   raw.stop = () => {
     for (const socket of sockets) socket.destroy();

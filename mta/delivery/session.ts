@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { failpoint } from '../../process/failpoint.ts';
+import { GRANT_SECONDS } from '../bus/connect.ts';
 import { isAscii } from '../message/addresses.ts';
 import type { Parcel } from '../message/parcel.ts';
 import type { Phase } from '../policy/reply.ts';
@@ -11,6 +12,7 @@ import { announceUtf8, isShakingHands, needsUtf8, offeredTls, offersUtf8 } from 
 import type { GrantReports } from './outcomes.ts';
 import type { Policy, Verdict } from './ports.ts';
 import type { Grant } from './tunnel.ts';
+import { wait } from './verdicts.ts';
 
 /** The session could not be set up. `phase` says how far it came. */
 export class SessionFailed extends Error {
@@ -71,6 +73,7 @@ export class Session {
   readonly #reports: GrantReports;
   readonly #smtp: SMTPConnection;
   readonly #monotonic: () => number;
+  /** No transaction begins from then on, in monotonic ms. */
   readonly #until: number;
   #recipientsLeft: number;
   #pastDot = false;
@@ -87,14 +90,14 @@ export class Session {
   /** Monotonic ms since when it is idle. */
   idleSince = 0;
 
-  private constructor(smtp: SMTPConnection, grant: Grant, options: SessionOptions) {
+  private constructor(smtp: SMTPConnection, grant: Grant, until: number, options: SessionOptions) {
     this.host = options.host;
     this.source = options.source;
     this.provider = grant.provider;
     this.#reports = options.reports;
     this.#smtp = smtp;
     this.#monotonic = options.monotonic;
-    this.#until = options.monotonic() + grant.seconds * 1000;
+    this.#until = until;
     this.#recipientsLeft = grant.messages;
     announceUtf8(smtp, () => this.#utf8);
     smtp.on('error', () => {});
@@ -104,8 +107,12 @@ export class Session {
     });
   }
 
-  /** Greets the host over the granted socket. @throws SessionFailed */
+  /** Greets the host over the granted socket, which it has just been given. @throws SessionFailed */
   static open(grant: Grant, options: SessionOptions): Promise<Session> {
+    // Egress counts from the connection on, and so does the day that bounds the grant: not from a greeting that may take minutes.
+    const until = options.monotonic() + grant.seconds * 1000;
+    // A grant that was cut short by its day says nothing against a host that is slower.
+    const isSlow = () => grant.seconds >= GRANT_SECONDS && options.monotonic() >= until;
     const smtp = new SMTPConnection({
       connection: grant.socket,
       host: options.host,
@@ -134,7 +141,8 @@ export class Session {
       smtp.connect(((error?: Error) => {
         smtp.removeListener('error', fail);
         if (error) fail(error);
-        else resolve(new Session(smtp, grant, options));
+        else if (isSlow()) fail(new Error(`it has not greeted within ${grant.seconds} s`));
+        else resolve(new Session(smtp, grant, until, options));
       }) as () => void);
     });
   }
@@ -177,9 +185,11 @@ export class Session {
   }
 
   async #send(parcel: Omit<Parcel, 'recipients'>, addresses: readonly string[]): Promise<Verdict[]> {
-    this.#recipientsLeft -= addresses.length;
     await this.#resetting;
     this.#resetting = null;
+    // The greeting, or the reset after the transaction before, may have taken what was left.
+    if (this.#monotonic() >= this.#until) return addresses.map(() => GRANT_OVER);
+    this.#recipientsLeft -= addresses.length;
     const timer = setTimeout(() => this.close(), ENVELOPE_MS);
     const started = () => clearTimeout(timer);
     try {
@@ -334,6 +344,7 @@ export const NO_UTF8: Verdict = {
   reply: '553 5.6.7 the host does not take addresses or headers beyond ASCII (no SMTPUTF8)',
   phase: 'rcpt',
 };
+const GRANT_OVER = wait(1, 'the grant of the connection is over');
 const NO_VERDICT: Verdict = { kind: 'failed', why: '4.3.0 no result' };
 
 /** The reply to DATA or to the final dot: those to the recipients stand. */

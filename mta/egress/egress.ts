@@ -41,7 +41,9 @@ export interface EgressOptions {
 }
 
 /** A granted connection, before it is established. */
-interface Granted extends Pick<Established, 'grant' | 'recipients' | 'seconds' | 'epoch' | 'warmup'> {
+interface Granted extends Pick<Established, 'grant' | 'recipients' | 'epoch' | 'warmup'> {
+  /** No transaction may start from then on, ms since the epoch; null: only its own length bounds it. */
+  readonly until: number | null;
   readonly handle: GrantHandle;
   readonly connection: Connection;
 }
@@ -102,14 +104,20 @@ export class Egress {
       handle.dialled('connected');
       this.#connected.set(request.source, this.connected(request.source) + 1);
       this.#options.onDial(request.source, 'connected', request.host);
+      // The dial has taken its part of what bounds the grant.
+      const seconds = secondsOf(granted.grant, granted.until, this.#options.wallNow());
       return {
         ...granted,
+        seconds,
         id: handle.id,
         peer: remote.remoteAddress ?? '',
         join: async (client) => {
-          await join(client, remote, this.#tunnel(request.source, granted), connection.signal).finally(
-            connection.ended,
-          );
+          await join(
+            client,
+            remote,
+            this.#tunnel(request.source, seconds, granted.epoch),
+            connection.signal,
+          ).finally(connection.ended);
           metrics.bytes.inc({ direction: 'out' }, remote.bytesWritten);
           metrics.bytes.inc({ direction: 'in' }, remote.bytesRead);
         },
@@ -128,7 +136,7 @@ export class Egress {
     return this.#connected.get(address) ?? 0;
   }
 
-  #tunnel(address: string, { seconds, epoch }: Pick<Granted, 'seconds' | 'epoch'>): TunnelLimits {
+  #tunnel(address: string, seconds: number, epoch: number): TunnelLimits {
     const { idleMs, halfClosedMs, mayCarry } = this.#options;
     const lifetimeMs = seconds * 1000 + AFTER_GRANT_MS;
     return { idleMs, halfClosedMs, lifetimeMs, mayCarry: () => mayCarry(address, epoch) };
@@ -148,7 +156,7 @@ export class Egress {
   /** Decision and counting in one go: nothing may come between the look at the counters and their rise. */
   #ask(request: ConnectRequest, caller: Identity | null): Granted | Extract<Asked, { verdict: 'wait' }> {
     const { ipPool, pools } = this.fleet;
-    const { limiter, epochOf, warmupDay, wallNow } = this.#options;
+    const { limiter, epochOf, warmupDay } = this.#options;
     const grant = decideConnect(request, caller, { ...this.#options, ipPool, pools, epochs: this.epochs });
     const { source: address, account, recipients: want } = request;
     const epoch = epochOf(address);
@@ -179,15 +187,7 @@ export class Egress {
     });
     done.tell = () => void setTimeout(connection.abort, DONE_MS, 'its caller was done with it').unref();
     const warmup = warmupDay(address, provider);
-    return {
-      grant,
-      recipients,
-      seconds: secondsOf(grant, asked.until, wallNow()),
-      epoch,
-      warmup,
-      handle,
-      connection,
-    };
+    return { grant, recipients, until: asked.until, epoch, warmup, handle, connection };
   }
 
   /** Takes in what a delivery pod says of its grants. @throws Refused ForbiddenCaller */
@@ -255,7 +255,7 @@ const BUSY_RETRY_MS = 1000;
 /** How long a connection may say goodbye when its caller has said that it carries nothing more. */
 const DONE_MS = 5000;
 
-/** A grant does not outlive what bounds it, such as the day of a warm-up. */
+/** A grant does not outlive what bounds it, such as the day of a warm-up; 0: that is over. */
 function secondsOf({ seconds }: Grant, until: number | null, wallNow: number): number {
-  return until === null ? seconds : Math.max(1, Math.min(seconds, Math.floor((until - wallNow) / 1000)));
+  return until === null ? seconds : Math.max(0, Math.min(seconds, Math.floor((until - wallNow) / 1000)));
 }
