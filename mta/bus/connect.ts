@@ -96,6 +96,11 @@ export interface OutcomeReport {
   readonly bounced: number;
   /** The last reply that refused a recipient, and its class (mta/policy/replyclass.ts). */
   readonly refusal?: { readonly reply: string; readonly class: string } | undefined;
+  /**
+   * How many of the deferred were so by a reply that speaks of the source address (`speaksOfAddress` in mta/policy/replyclass.ts), and the last
+   * of these replies. Callers of the release before leave it out: all count as what `refusal` says.
+   */
+  readonly ofAddress?: { readonly deferred: number; readonly reply?: string | undefined } | undefined;
   /** The connection carries nothing more: what is not named above has not been used. */
   readonly done?: boolean | undefined;
 }

@@ -23,6 +23,19 @@ test.each<readonly [string, Verdict, Partial<OutcomeReport>]>([
   expect(refusal !== undefined).toBe(verdict.kind === 'reply' && !('accepted' in expected));
 });
 
+test('in one report what the host says of the address is counted apart, whatever comes last', () => {
+  const greylisted = reply('451 4.7.1 greylisted', 'rcpt');
+  const limited = reply('421 4.7.0 [TSS04] deferred due to unexpected volume');
+  const some = Array.from({ length: 99 }, () => greylisted);
+  const mixed = counted(counted(none, [...some, limited]), [limited, greylisted]);
+  expect(mixed).toEqual({
+    ...none,
+    deferred: 102,
+    refusal: { reply: '451 4.7.1 greylisted', class: 'greylisted' },
+    ofAddress: { deferred: 2, reply: '421 4.7.0 [TSS04] deferred due to unexpected volume' },
+  });
+});
+
 function outbox(fail = 0) {
   const posts: OutcomeReport[][] = [];
   let failures = fail;
@@ -46,7 +59,9 @@ test('what comes within a moment goes in one request, as totals; done is said on
   expect(posts).toEqual([[expect.objectContaining({ grant: 'b', accepted: 2, deferred: 1 })]]);
   a.finish([{ kind: 'unknown', why: 'lost' }]);
   await outcomes.flush(5000);
-  expect(posts[1]).toEqual([{ grant: 'a', accepted: 1, deferred: 0, bounced: 0, done: true }]);
+  expect(posts[1]).toEqual([
+    { grant: 'a', accepted: 1, deferred: 0, bounced: 0, ofAddress: { deferred: 0 }, done: true },
+  ]);
 });
 
 test('a report that may be lost is repeated, a few times', async () => {

@@ -3,6 +3,7 @@
 // what never arrives counts as used.
 import { MOST_REPORTS, type OutcomeReport, REPORT_GRACE_MS, REPORTED_REPLY } from '../bus/connect.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
+import { speaksOfAddress } from '../policy/replyclass.ts';
 import type { Verdict } from './ports.ts';
 import { meaningOf } from './results.ts';
 
@@ -45,7 +46,10 @@ export class Outcomes {
   /** Reports of one grant; null: egress wants none. */
   of(holder: Holder, grant: string | null): GrantReports {
     if (grant === null) return SILENT;
-    let report: OutcomeReport = { grant, accepted: 0, deferred: 0, bounced: 0 };
+    let report: OutcomeReport = {
+      ...{ grant, accepted: 0, deferred: 0, bounced: 0 },
+      ofAddress: { deferred: 0 },
+    };
     let underWay = 0;
     let isClosed = false;
     const tell = () => {
@@ -112,21 +116,29 @@ function again({ waiting }: Outbox, { report, tries }: Waiting): void {
     waiting.set(report.grant, { report, tries: tries + 1 });
 }
 
-/** The totals with these verdicts. A recipient that may have been accepted counts; one that was not asked about does not. Pure. */
+/**
+ * The totals with these verdicts. A recipient that may have been accepted counts; one that was not asked about does not. One host may
+ * greylist some and say of others that the address sends too much: what it says of the address is counted apart. Pure.
+ */
 export function counted(before: OutcomeReport, verdicts: readonly Verdict[]): OutcomeReport {
-  let { accepted, deferred, bounced, refusal } = before;
+  let { accepted, deferred, bounced, refusal, ofAddress } = before;
   for (const verdict of verdicts) {
     if (verdict.kind === 'unknown') accepted++;
     if (verdict.kind !== 'reply') continue;
     const meaning = meaningOf(verdict.reply, verdict.phase);
-    if (meaning.kind === 'delivered' || meaning.kind === 'proceed') accepted++;
+    if (meaning.kind === 'delivered' || meaning.kind === 'proceed') {
+      accepted++;
+      continue;
+    }
+    const reply = verdict.reply.slice(0, REPORTED_REPLY);
+    refusal = { reply, class: meaning.class };
+    if (meaning.kind === 'bounced') bounced++;
     else {
-      if (meaning.kind === 'bounced') bounced++;
-      else deferred++;
-      refusal = { reply: verdict.reply.slice(0, REPORTED_REPLY), class: meaning.class };
+      deferred++;
+      if (speaksOfAddress(meaning.class)) ofAddress = { deferred: (ofAddress?.deferred ?? 0) + 1, reply };
     }
   }
-  return { ...before, accepted, deferred, bounced, ...(refusal && { refusal }) };
+  return { ...before, accepted, deferred, bounced, ofAddress, ...(refusal && { refusal }) };
 }
 
 const SILENT: GrantReports = { begin() {}, finish() {}, closed() {} };

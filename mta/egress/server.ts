@@ -26,7 +26,7 @@ export interface TlsFiles {
   readonly ca: string | Buffer;
 }
 
-const MAX_BODY_BYTES = 512 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 const fenceRequest = z.object({
   pool: z.string(),
   shard: z.int().min(0),
@@ -44,6 +44,7 @@ const outcomesRequest = z.object({
         deferred: count(),
         bounced: count(),
         refusal: z.object({ reply: z.string().max(1000), class: z.string().max(64) }).optional(),
+        ofAddress: z.object({ deferred: count(), reply: z.string().max(1000).optional() }).optional(),
         done: z.boolean().optional(),
       }),
     )

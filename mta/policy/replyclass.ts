@@ -55,6 +55,11 @@ export function isRateLimit(reply: { readonly code: number | null; readonly text
   return (reply.code ?? 0) >= 400 && RATE_LIMIT.some((pattern) => pattern.test(reply.text));
 }
 
+const OF_THE_ADDRESS: ReadonlySet<string> = new Set<ReplyClass>(['rate-limited', 'source-blocked', 'policy']);
+
+/** Deferrals of these classes speak of the source address; the others of the mailbox, the host, or nobody known. */
+export const speaksOfAddress = (kind: string): boolean => OF_THE_ADDRESS.has(kind);
+
 /** The remote refuses our source address. */
 export const isSourceBlock = (reply: { readonly text: string }): boolean => SOURCE_BLOCK.test(reply.text);
 

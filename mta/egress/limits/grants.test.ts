@@ -47,7 +47,7 @@ test('accepted recipients count, refused ones come back at once, the rest when t
   expect(used()).toBe(10);
   say({ accepted: 3, deferred: 2, bounced: 1, refusal: { reply: '550 no', class: 'other' } });
   expect(used()).toBe(7);
-  expect(told).toEqual([{ accepted: 3, deferred: 2, bounced: 1, reply: '550 no', class: 'other' }]);
+  expect(told).toEqual([{ accepted: 3, deferred: 2, ofAddress: 0, bounced: 1, reply: '550 no' }]);
   say({ accepted: 4, deferred: 2, bounced: 1, done: true });
   expect(used()).toBe(4);
   expect([open(), done(), grants.size]).toEqual([1, 1, 0]);
@@ -66,6 +66,31 @@ test('a repeated report, an older one, one of another pod and one of another run
   say({ deferred: 9, done: true }, 'uid-other');
   say({ grant: 'xxxx-0', deferred: 9, done: true });
   expect([used(), told.length]).toEqual([before, 1]);
+});
+
+test('of the deferred those count against the address of which the host says so, in whatever order', () => {
+  const { handle, say, told } = scene();
+  const greylisted = { reply: '451 greylisted', class: 'greylisted' };
+  handle.dialled('connected');
+  say({ deferred: 3, refusal: greylisted, ofAddress: { deferred: 1, reply: '421 too much' } });
+  say({ deferred: 5, refusal: greylisted, ofAddress: { deferred: 1, reply: '421 too much' } });
+  say({ deferred: 6, refusal: greylisted, ofAddress: { deferred: 1_000, reply: '421 still' } });
+  expect(told).toEqual([
+    { accepted: 0, deferred: 3, ofAddress: 1, bounced: 0, reply: '421 too much' },
+    { accepted: 0, deferred: 2, ofAddress: 0, bounced: 0, reply: '451 greylisted' },
+    { accepted: 0, deferred: 1, ofAddress: 1, bounced: 0, reply: '421 still' },
+  ]);
+});
+
+test('of the deferred of a caller of the release before all count as the last reply', () => {
+  const { handle, say, told } = scene();
+  handle.dialled('connected');
+  say({ deferred: 2, refusal: { reply: '451 greylisted', class: 'greylisted' } });
+  say({ deferred: 4, refusal: { reply: '421 too much', class: 'rate-limited' } });
+  expect(told).toMatchObject([
+    { deferred: 2, ofAddress: 0 },
+    { deferred: 2, ofAddress: 2 },
+  ]);
 });
 
 test('more than was granted is not believed', () => {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { type OutcomeReport, REPORT_GRACE_MS } from '../../bus/connect.ts';
 import type { PairGrant } from '../../policy/limits/grant.ts';
+import { speaksOfAddress } from '../../policy/replyclass.ts';
 import type { Clock } from '../keeper.ts';
 import type { RoomClaim } from './port.ts';
 
@@ -13,6 +14,8 @@ interface Open {
   /** Reported so far. */
   accepted: number;
   deferred: number;
+  /** Of the deferred. */
+  ofAddress: number;
   bounced: number;
   cancel: () => void;
   /** Told when its caller says that the connection carries nothing more. */
@@ -55,7 +58,8 @@ export class Grants {
     onDone: () => void,
   ): GrantHandle {
     const id = `${this.#run}-${this.#next++}`;
-    const open = { uid, grant, claim, accepted: 0, deferred: 0, bounced: 0, cancel: () => {}, onDone };
+    const none = { accepted: 0, deferred: 0, ofAddress: 0, bounced: 0 };
+    const open = { uid, grant, claim, ...none, cancel: () => {}, onDone };
     this.#open.set(id, open);
     const { now } = this.#clock;
     let connected = false;
@@ -86,7 +90,8 @@ export class Grants {
     }
   }
 
-  #take(open: Open, { accepted, deferred, bounced, refusal }: OutcomeReport): void {
+  #take(open: Open, report: OutcomeReport): void {
+    const { accepted, deferred, bounced } = report;
     let left = open.grant.recipients - open.accepted - open.deferred - open.bounced;
     const more = (total: number, before: number): number => {
       const units = Math.max(0, Math.min(total - before, left));
@@ -100,12 +105,15 @@ export class Grants {
     };
     const spared = news.deferred + news.bounced;
     if (news.accepted + spared === 0) return;
+    const ofAddress = spokenOf(report, news.deferred, open.ofAddress);
+    open.ofAddress += ofAddress;
     open.accepted += news.accepted;
     open.deferred += news.deferred;
     open.bounced += news.bounced;
     open.grant.used(this.#clock.now(), news.accepted);
     open.grant.spared(this.#clock.now(), spared);
-    open.claim?.report({ ...news, reply: refusal?.reply, class: refusal?.class });
+    const reply = ofAddress > 0 ? report.ofAddress?.reply : undefined;
+    open.claim?.report({ ...news, ofAddress, reply: reply ?? report.refusal?.reply });
   }
 
   #end(id: string, used?: number): void {
@@ -116,4 +124,10 @@ export class Grants {
     open.grant.settleRest(this.#clock.now(), used);
     open.claim?.end(used);
   }
+}
+
+/** How many of the newly deferred were so for the sake of the source address. */
+function spokenOf({ ofAddress, refusal }: OutcomeReport, deferred: number, before: number): number {
+  if (ofAddress) return Math.max(0, Math.min(deferred, ofAddress.deferred - before));
+  return refusal && speaksOfAddress(refusal.class) ? deferred : 0;
 }

@@ -5,11 +5,11 @@ import type { ConnectRefusal } from '../../bus/connect.ts';
 export interface Outcome {
   readonly accepted: number;
   readonly deferred: number;
+  /** How many of the deferred were so for the sake of the source address. */
+  readonly ofAddress: number;
   readonly bounced: number;
-  /** The last refusing reply. */
+  /** The last refusing reply; one that speaks of the address, where there are such. */
   readonly reply?: string | undefined;
-  /** Its class (mta/policy/replyclass.ts). */
-  readonly class?: string | undefined;
 }
 
 export type Room =

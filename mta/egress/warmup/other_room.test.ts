@@ -51,7 +51,7 @@ function world(perDay = 200, more: object = {}) {
   };
   return { state, warmup, other, room, reserved, take, record: () => kept };
 }
-const outcome = (more: object) => ({ accepted: 0, deferred: 0, bounced: 0, ...more });
+const outcome = (more: object) => ({ accepted: 0, deferred: 0, ofAddress: 0, bounced: 0, ...more });
 
 test('a warmed address has no limit, and nothing is counted', () => {
   const { other } = world();
@@ -86,8 +86,8 @@ test('used up, it says until when, and nobody is heard twice', async () => {
 });
 
 test('only deferrals that speak of the address stop it', async () => {
-  const greylisted = outcome({ deferred: 100, reply: '451 greylisted', class: 'greylisted' });
-  const limited = outcome({ deferred: 100, reply: '421 4.7.0 too much', class: 'rate-limited' });
+  const greylisted = outcome({ deferred: 100, reply: '451 greylisted' });
+  const limited = outcome({ deferred: 100, ofAddress: 100, reply: '421 4.7.0 too much' });
   const { room, reserved, take } = world(2000);
   await reserved();
   const first = take(100);
@@ -109,7 +109,7 @@ test('deferrals of any kind cost what the policy says', async () => {
     const { room, reserved, take, record } = world(100, { countDeferred });
     await reserved();
     const claim = take(5);
-    claim.report(outcome({ deferred: 5, class: 'greylisted' }));
+    claim.report(outcome({ deferred: 5 }));
     claim.end(0);
     expect(room()).toMatchObject(left ? { kind: 'open', recipients: left } : { kind: 'reserve' });
     await reserved();

@@ -1,5 +1,4 @@
 // Warm-up as one more bound on a grant (mta/egress/limits/port.ts).
-import type { ReplyClass } from '../../policy/replyclass.ts';
 import type { OtherRoom, Outcome, Room, RoomClaim } from '../limits/port.ts';
 import type { Warmup, WarmupClaim } from './warmup.ts';
 
@@ -56,14 +55,10 @@ const none = (reason: NoRoom['reason'], message: string, retryMs: number): NoRoo
   retryMs,
 });
 
-/** Deferrals that speak of the address; the others speak of the mailbox, the host, or nobody known. */
-const OF_THE_ADDRESS: ReadonlySet<string> = new Set<ReplyClass>(['rate-limited', 'source-blocked', 'policy']);
-
 const claimOf = (one: WarmupClaim): RoomClaim => ({
   until: one.until,
-  report({ accepted, deferred, bounced, reply, class: kind }: Outcome) {
-    const speaks = kind !== undefined && OF_THE_ADDRESS.has(kind);
-    one.report({ accepted, bounced, ...(speaks ? { deferred } : { delayed: deferred }), reply });
+  report({ accepted, deferred, ofAddress, bounced, reply }: Outcome) {
+    one.report({ accepted, bounced, deferred: ofAddress, delayed: deferred - ofAddress, reply });
   },
   end: (used) => one.end(used),
 });
