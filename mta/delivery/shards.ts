@@ -39,7 +39,8 @@ const RETRY_MS = 1000;
 export class Shards {
   readonly #parts: ShardParts;
   readonly #worked = new Map<number, Worked>();
-  readonly #givingUp = new Map<number, number>();
+  /** Each time another object: one that a cancelled drain has ended must not end the next. */
+  readonly #givingUp = new Map<number, { readonly epoch: number }>();
   readonly #gates = new Map<number, Gate>();
 
   constructor(parts: ShardParts) {
@@ -69,8 +70,8 @@ export class Shards {
 
   /** The shards in hold, with what is unacknowledged of each. */
   held(): { readonly shard: number; readonly epoch: number; readonly unacknowledged: number }[] {
-    const epochs = new Map<number, number>(this.#givingUp);
-    for (const [shard, { epoch }] of this.#worked) epochs.set(shard, epoch);
+    const epochs = new Map<number, number>();
+    for (const [shard, { epoch }] of [...this.#givingUp, ...this.#worked]) epochs.set(shard, epoch);
     for (const { shard } of this.#parts.hand.values()) if (!epochs.has(shard)) epochs.set(shard, 0);
     return [...epochs]
       .sort(([a], [b]) => a - b)
@@ -129,9 +130,10 @@ export class Shards {
    */
   async #giveUp(shard: number, epoch: number): Promise<void> {
     if (this.#givingUp.has(shard)) return;
-    this.#givingUp.set(shard, epoch);
+    const turn = { epoch };
+    this.#givingUp.set(shard, turn);
     const { hand, spool, log } = this.#parts;
-    const goesOn = () => this.#givingUp.has(shard) && !this.#worked.has(shard);
+    const goesOn = () => this.#givingUp.get(shard) === turn && !this.#worked.has(shard);
     while (goesOn() && hand.unacknowledged(shard) > 0) {
       const open = [...hand.values()].filter((held) => held.shard === shard && held.parcel);
       const failed = await Promise.allSettled(open.map(spool)).then((all) =>
