@@ -41,16 +41,29 @@ const RATE_LIMITED_MS = 60_000;
 
 /** How long the whole site must wait because of a verdict, in ms; 0: not at all. */
 function siteWaitMs(verdict: Verdict): number {
-  if (verdict.kind === 'noRoom') return verdict.retryAfterSeconds * 1000;
+  if (verdict.kind === 'noRoom') return verdict.returns ? 0 : verdict.retryAfterSeconds * 1000;
   if (verdict.kind !== 'reply') return 0;
   const meaning = meaningOf(verdict.reply, verdict.phase);
   return meaning.kind === 'deferred' && meaning.scope === 'provider' ? RATE_LIMITED_MS : 0;
 }
 
+/** How long the recipients themselves wait for the address they return from; 0: they do not. */
+function returnWaitMs([first]: readonly Verdict[]): number {
+  return first?.kind === 'noRoom' && first.returns ? Math.max(RETURN_MS, first.retryAfterSeconds * 1000) : 0;
+}
+
 /** How long recipients are left alone after an error that nobody foresaw: repeating it at once would only eat the CPU. */
 const REST_MS = 60_000;
+/** How soon what waits for the address it returns from asks again at the earliest. */
+const RETURN_MS = 5_000;
 /** And after a verdict that the policy has no answer for. */
 const UNDECIDED_MS = 900_000;
+
+/**
+ * What becomes of a task that has run: nothing, as its recipients have changed; `again`: there was no connection to be had, and it goes back
+ * into the queue as it is; or its recipients are left alone for a while.
+ */
+type Next = 'again' | { readonly restMs: number } | undefined;
 
 /** Most attempts of this pod under way at once: each may hold a message in memory. */
 const MOST_ACTIVE = 400;
@@ -106,11 +119,11 @@ export class Attempts {
     const held = hand.get(task.hopId);
     if (held) held.attempting = true;
     this.#inFlight++;
-    let outcome: 'again' | 'rest' | undefined;
+    let outcome: Next;
     try {
       outcome = await this.#attempt(task);
     } catch (error) {
-      outcome = 'rest';
+      outcome = { restMs: REST_MS };
       log.error(
         { hopId: task.hopId, err: error },
         'an attempt failed in an unforeseen way; its recipients stay as they are',
@@ -118,16 +131,15 @@ export class Attempts {
     }
     this.#inFlight--;
     if (held) held.attempting = false;
-    if (outcome === 'rest') busy.rest(task.hopId, task.indexes, REST_MS);
-    else if (!outcome) busy.delete(task.hopId, task.indexes);
+    if (!outcome) busy.delete(task.hopId, task.indexes);
+    else if (outcome !== 'again') busy.rest(task.hopId, task.indexes, outcome.restMs);
     scheduler.done(task.site, clock.now());
     if (outcome === 'again') scheduler.offer(task, 1);
     this.#parts.ended();
     this.pump();
   }
 
-  /** `again`: there was no connection to be had; nothing has changed, and the task goes back into the queue. */
-  async #attempt(task: Task): Promise<'again' | undefined> {
+  async #attempt(task: Task): Promise<Next> {
     const { suppression, settler } = this.#parts;
     const loaded = this.#load(task);
     if (!loaded) return undefined;
@@ -138,6 +150,7 @@ export class Attempts {
         recipients.map(({ recipient }) => recipient.address),
       )
       .catch(() => null);
+    // Nothing goes to an unchecked recipient.
     if (!suppressed) {
       await this.#putAside(task.hopId);
       return undefined;
@@ -152,14 +165,21 @@ export class Attempts {
       return undefined;
     }
     const open = recipients.filter((_, at) => !suppressed[at]);
+    let restMs = 0;
     const settled: Settled[] = recipients
       .filter((_, at) => suppressed[at])
       .map(({ index, recipient }) => ({ index, recipient, fate: { kind: 'suppressed' } }));
-    if (open.length) settled.push(...(await this.#send(task, header, loaded.parcel, open)));
-    if (settled.every(({ fate }) => fate.kind === 'waits' && !fate.counted))
-      return this.#stopped ? undefined : 'again';
-    await settler.settle(task.hopId, header, settled);
-    return undefined;
+    if (open.length) {
+      const sent = await this.#send(task, header, loaded.parcel, open);
+      settled.push(...sent.settled);
+      restMs = sent.restMs;
+    }
+    const isChanged = !settled.every(({ fate }) => fate.kind === 'waits' && !fate.counted);
+    if (isChanged) await settler.settle(task.hopId, header, settled);
+    else if (!this.#stopped && restMs === 0) return 'again';
+    if (restMs === 0 || this.#stopped) return undefined;
+    await this.#putAside(task.hopId);
+    return { restMs };
   }
 
   /** Between the return of `send` and the record of what it brought nothing may throw: a 250 would be forgotten. */
@@ -168,7 +188,7 @@ export class Attempts {
     header: Header,
     parcel: Omit<Parcel, 'recipients'>,
     open: Loaded['recipients'],
-  ): Promise<Settled[]> {
+  ): Promise<{ readonly settled: readonly Settled[]; readonly restMs: number }> {
     const { sender } = this.#parts;
     const addresses = open.map(({ recipient }) => recipient.address);
     const sticky = open.find(({ recipient }) => recipient.stickySource)?.recipient.stickySource ?? null;
@@ -180,7 +200,7 @@ export class Attempts {
     failpoint(inHand ? 'delivery.fast-replied' : 'delivery.spool-replied');
     this.#note(task, result);
     const { host, provider, source } = result;
-    return open.map(({ index, recipient }, position) => {
+    const settled = open.map(({ index, recipient }, position) => {
       const verdict: Verdict = result.verdicts[position] ?? { kind: 'failed', why: '4.3.0 no result' };
       return {
         index,
@@ -191,6 +211,7 @@ export class Attempts {
         source,
       };
     });
+    return { settled, restMs: returnWaitMs(result.verdicts) };
   }
 
   /** Counts a result and tells the scheduler what it means for the site. */
@@ -249,7 +270,7 @@ export class Attempts {
     }
   }
 
-  /** Suppression cannot be asked: the parcel waits in the spool; nothing goes to an unchecked recipient. */
+  /** It cannot go now: the parcel waits in the spool. */
   async #putAside(hopId: HopId): Promise<void> {
     const held = this.#parts.hand.get(hopId);
     if (held?.parcel) await this.#parts.settler.spoolHeld(held).catch(() => {}); // stays in hand; the sweep tries again

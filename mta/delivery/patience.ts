@@ -2,6 +2,8 @@
 
 /** How long epochs that egress has refused are not used again. */
 const STALE_MS = 3000;
+/** Why nobody asks meanwhile. */
+export const STALE = 'egress knows a newer owner of a shard than this pod';
 const MOST_KNOWN = 10_000;
 
 export class Patience {
@@ -18,10 +20,11 @@ export class Patience {
     this.#onStale = onStale;
   }
 
-  /** The address has no room at the provider for so long. */
-  isFull(address: string, provider: string, seconds: number): void {
+  /** The address has no room at the provider for so long; returns it. */
+  isFull(address: string, provider: string, seconds: number): number {
     if (this.#full.size > MOST_KNOWN) this.#full.clear();
     this.#full.set(`${address} ${provider}`, this.#monotonic() + seconds * 1000);
+    return seconds;
   }
 
   /** For how many seconds the address is not asked for the provider; 0: it may be. */

@@ -77,7 +77,13 @@ export type Verdict =
   /** The connection was lost after the final dot: the mail may have been taken. */
   | { readonly kind: 'unknown'; readonly why: string }
   /** No connection was granted; this is no attempt. `retryAfterSeconds` says when to ask again. */
-  | { readonly kind: 'noRoom'; readonly retryAfterSeconds: number; readonly why: string }
+  | {
+      readonly kind: 'noRoom';
+      readonly retryAfterSeconds: number;
+      readonly why: string;
+      /** Only these recipients wait, for the address they return from: others may have a connection at the site. */
+      readonly returns?: true;
+    }
   /** Given up by us (shutdown) before the final dot; no attempt either. */
   | { readonly kind: 'aborted' };
 

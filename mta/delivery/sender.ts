@@ -1,5 +1,4 @@
-// One attempt, from the choice of the source address to the last reply: addresses in order, MX hosts in order, over an idle
-// session or a new one.
+// One attempt, from the choice of the source address to the last reply: addresses and MX hosts in order, over an idle session or a new one.
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import type { Log } from '../../process/log.ts';
@@ -8,8 +7,9 @@ import type { Parcel } from '../message/parcel.ts';
 import { Families } from './families.ts';
 import { Hosts } from './hosts.ts';
 import { Outcomes } from './outcomes.ts';
-import { Patience } from './patience.ts';
+import { Patience, STALE } from './patience.ts';
 import type { AttemptResult, Clock, Policy, Returning, Sender, Task, Verdict } from './ports.ts';
+import { Returns } from './returns.ts';
 import { Rooms } from './rooms.ts';
 import { NO_UTF8, Session, SessionFailed, type SessionOptions } from './session.ts';
 import { SessionPool } from './session-pool.ts';
@@ -46,6 +46,7 @@ export class EgressSender implements Sender {
   readonly #outcomes: Outcomes;
   readonly #hosts: Hosts;
   readonly #patience: Patience;
+  readonly #returns: Returns;
   readonly #rooms: Rooms;
   readonly #families: Families;
   readonly #running = new Set<Promise<unknown>>();
@@ -58,6 +59,7 @@ export class EgressSender implements Sender {
     this.pool = new SessionPool(parts.clock.monotonic);
     this.#hosts = new Hosts(parts.clock.monotonic, parts.random);
     this.#patience = new Patience(parts.clock.monotonic, parts.stale);
+    this.#returns = new Returns(this.#patience, parts.clock.monotonic);
     this.#rooms = new Rooms(parts.clock.now);
     this.#families = new Families(parts.clock.monotonic);
     this.#outcomes = new Outcomes(parts.tunnels.report);
@@ -156,7 +158,11 @@ export class EgressSender implements Sender {
         }
         // A host that failed says more than an address without room.
         if (tried.kind === 'nextHost' || verdict.kind === 'noRoom') verdict = shorter(verdict, tried.verdict);
-        if (tried.kind === 'nextSource') break;
+        if (tried.kind === 'nextSource') {
+          const own = this.#returns.waitFor(task, source, sticky, sources);
+          if (own) return all(task, addresses, own);
+          break;
+        }
         if (refusesAddress(tried.verdict)) refused = { verdict: tried.verdict, source: source.address };
         if (tried.verdict === NO_UTF8) unable = NO_UTF8;
         failedFrom.add(isIP(source.address));
@@ -175,7 +181,7 @@ export class EgressSender implements Sender {
     return chooseSources(
       { sendingDomain, engaged, ...returning },
       {
-        ipPool: ipPool() ?? NO_POOL,
+        ipPool: ipPool() ?? { addresses: [] },
         leases: leases(),
         room: (address) => this.#rooms.of(address, task.provider),
         now: clock.now(),
@@ -389,12 +395,6 @@ export class EgressSender implements Sender {
   }
 
   #isFull(task: Task, source: Source, seconds: number | null): number {
-    const waitSeconds = seconds ?? WAIT.limit;
-    this.#patience.isFull(source.address, task.provider, waitSeconds);
-    return waitSeconds;
+    return this.#patience.isFull(source.address, task.provider, seconds ?? WAIT.limit);
   }
 }
-
-const STALE = 'egress knows a newer owner of a shard than this pod';
-
-const NO_POOL = { addresses: [] };

@@ -22,6 +22,12 @@ export const wait = (retryAfterSeconds: number, why: string): Verdict => ({
   why,
 });
 
+/** The address that the recipients return from has no room now, and others have. */
+export const waitToReturn = (retryAfterSeconds: number): Verdict => ({
+  ...{ kind: 'noRoom', retryAfterSeconds, why: 'the address it returns from has no room' },
+  returns: true,
+});
+
 export const NO_ADDRESS = wait(NO_ADDRESS_SECONDS, 'no address of the IP pool is held by an egress pod');
 
 /** The same for every address, and no host or source to name. */
