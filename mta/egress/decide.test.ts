@@ -113,6 +113,38 @@ test('pools that share an address are held to the strictest of their policies', 
   });
 });
 
+test('a destination that one policy names has that name and its limits for all pools of the addresses', () => {
+  const named = (name: string, limits: object) =>
+    queuePolicySpec.parse({
+      shaping: { default: { connections: 9 }, providers: [{ name, mxSuffixes: ['example.org'], limits }] },
+    });
+  const { pools, ...rest } = picture();
+  const withPolicies = (...policies: [string, PoolSnapshot['policy']][]) => ({
+    ...rest,
+    pools: new Map([
+      ...pools,
+      ...policies.map(
+        ([name, one]) => [`mail_${name}` as PoolKey, { ...poolNamed(name, 'ips'), policy: one }] as const,
+      ),
+    ]),
+  });
+  const one = withPolicies(['named', named('bigmail', { connections: 2, perDay: 1000 })]);
+  for (const pool of ['main', 'named'])
+    expect(decideConnect({ ...request, epochs: new Map() }, { ...caller, pool }, one)).toMatchObject({
+      provider: 'bigmail',
+      limits: { connections: 2, messagesPerConnection: 20, messages: { day: 1000 } },
+    });
+  const two = withPolicies(
+    ['z', named('first-made', { connections: 4 })],
+    ['named', named('bigmail', { perDay: 1000 })],
+  );
+  for (const pool of ['main', 'named', 'z'])
+    expect(decideConnect({ ...request, epochs: new Map() }, { ...caller, pool }, two)).toMatchObject({
+      provider: 'bigmail',
+      limits: { connections: 3, messages: { day: 1000 } },
+    });
+});
+
 const refusals: [string, Partial<ConnectRequest>, Identity | null, Partial<Picture>, string][] = [
   ['no identity', {}, null, {}, 'ForbiddenCaller'],
   ['another role', {}, { ...caller, role: 'ingress' }, {}, 'ForbiddenCaller'],

@@ -64,24 +64,35 @@ export function decideConnect(
     return refuse('NotHolder', `${request.source} is not held here`);
   const obstacle = isIP(request.host) ? picture.destination(request.host, request.port) : null;
   if (obstacle) return refuse('ForbiddenDestination', obstacle);
-  const { name, limits } = providerOf(pool.policy.shaping, request.domain, [request.host]);
-  const others = [...picture.pools.values()].filter((one) => one !== pool && usesIpPool(one, ipPool));
+  const { name, limits } = sharedProvider(pool, picture.pools, ipPool, request);
   return {
     verdict: 'granted',
     pool: key,
     uid: caller.uid,
     provider: name,
-    limits: pairLimits(others.reduce((all, other) => strictestOf(all, other, name, request), limits)),
+    limits: pairLimits(limits),
     seconds: GRANT_SECONDS,
     ehlo: address.ehlo,
     bind: address.bindAddress ?? address.address,
   };
 }
 
-/** With the limits of another pool on the same address, where it knows the destination under the same name. */
-function strictestOf(limits: Limits, pool: PoolSnapshot, name: string, request: ConnectRequest): Limits {
-  const other = providerOf(pool.policy.shaping, request.domain, [request.host]);
-  return other.name === name ? strictest(limits, other.limits) : limits;
+/**
+ * Pools that share addresses share what is counted at a destination. So it has one name for all of them, the one of the first policy
+ * (by the pool's key) that names it, and the strictest of the limits that their policies have for it.
+ */
+function sharedProvider(
+  asking: PoolSnapshot,
+  pools: Picture['pools'],
+  ipPool: IPPoolSnapshot,
+  { domain, host }: ConnectRequest,
+): { readonly name: string; readonly limits: Limits } {
+  const found = [...pools]
+    .filter(([, one]) => usesIpPool(one, ipPool))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, one]) => providerOf(one.policy.shaping, domain, [host]));
+  const { name } = found.find((one) => one.isNamed) ?? providerOf(asking.policy.shaping, domain, [host]);
+  return { name, limits: found.map(({ limits }) => limits).reduce(strictest) };
 }
 
 /** References stay in the namespace; a qualified name is read too. */

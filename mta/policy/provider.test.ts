@@ -66,6 +66,7 @@ test('a shipped provider that the policy only renames limits of is still found b
   expect(providerOf(shaping({ providers }), 'a.example', ['mta5.am0.yahoodns.net'])).toEqual({
     name: 'yahoo',
     limits: { connections: 1, messagesPerConnection: 20 },
+    isNamed: false,
   });
 });
 

@@ -10,6 +10,8 @@ export interface Provider {
   /** A provider's name (no dot in it), or a site's domain. */
   readonly name: string;
   readonly limits: Limits;
+  /** The policy itself names it, by what it says of its hosts or domains. */
+  readonly isNamed: boolean;
 }
 
 /** What a provider is recognised by; `limits` holds only what differs from the default. */
@@ -33,9 +35,11 @@ export function providerOf(shaping: Shaping, domain: string, mxHosts: readonly s
     ? SHIPPED_PROVIDERS.find((rule) => rule.name === given.name)
     : SHIPPED_PROVIDERS.find((rule) => matches(rule, plain(domain), hosts));
   const name = (given ?? shipped)?.name;
-  if (name === undefined) return { name: siteOf(hosts[0] ?? plain(domain)), limits: shaping.default };
+  if (name === undefined)
+    return { name: siteOf(hosts[0] ?? plain(domain)), limits: shaping.default, isNamed: false };
   const override = given ?? shaping.providers.find((rule) => rule.name === name);
-  return { name, limits: { ...shaping.default, ...shipped?.limits, ...stated(override?.limits) } };
+  const limits = { ...shaping.default, ...shipped?.limits, ...stated(override?.limits) };
+  return { name, limits, isNamed: given !== undefined };
 }
 
 function matches(
