@@ -340,6 +340,24 @@ const bad: readonly Bad[] = [
     says: ['spec.shaping.default.connections', '-5'],
   },
   {
+    what: 'a limit of no connection',
+    kind: 'QueuePolicy',
+    spec: { shaping: { default: { connections: 0 } } },
+    says: ['spec.shaping.default.connections', '0'],
+  },
+  {
+    what: 'a limit of no message in a connection',
+    kind: 'QueuePolicy',
+    spec: { shaping: { default: { messagesPerConnection: 0 } } },
+    says: ['spec.shaping.default.messagesPerConnection', '0'],
+  },
+  {
+    what: 'a limit of no message in a minute',
+    kind: 'QueuePolicy',
+    spec: { shaping: { default: { perMinute: 0 } } },
+    says: ['spec.shaping.default.perMinute', '0'],
+  },
+  {
     what: 'an interval that is no duration',
     kind: 'QueuePolicy',
     spec: { retry: { intervals: ['5w'] } },

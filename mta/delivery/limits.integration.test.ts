@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { mostWithin } from '../../e2e/internet/within.ts';
 import { writeIdentity } from '../../e2e/rig/rig-identities.ts';
 import { Child, freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
@@ -18,6 +17,10 @@ import type { AddressLease } from '../bus/snapshot.ts';
 
 const ADDRESS = '127.0.0.61';
 const LIMIT = { connections: 2, perSecond: 20, perMinute: 300, connectionAttemptsPerMinute: 250 };
+/** By when egress has heard of a limit that was changed. */
+const HEARD_MS = 2000;
+/** More than what may come until then, and is granted by then, at five a second. */
+const STILL_COME = 30;
 const root = mkdtempSync(join(tmpdir(), 'postfleet-limits-'));
 const children: Child[] = [];
 let nats: Nats;
@@ -114,6 +117,13 @@ async function startCaller(uid: string, port: number, egress: readonly number[],
 const holderOf = async (): Promise<AddressLease | undefined> =>
   (await (await bus.kv(LEASE_BUCKET)).get(leaseKey(ADDRESS)))?.json<AddressLease>();
 
+/** How often a holder has refused for the sake of a window. */
+async function refusedFor(window: string, metrics: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+  const line = new RegExp(`^postfleet_egress_limit_refusals_total\\{.*limit="${window}".*\\} (\\d+)$`, 'm');
+  return Number(line.exec(text)?.[1] ?? 0);
+}
+
 test('five callers, two of them killed, one that lies, the holder killed, the limit lowered: the host never sees more', async () => {
   const host = await startHost();
   const [port1 = 0, port2 = 0, metrics1 = 0, metrics2 = 0] = await freePorts(4);
@@ -145,13 +155,25 @@ test('five callers, two of them killed, one that lies, the holder killed, the li
   const before = host.times.length;
   await until('the second holder', async () => (await holderOf())?.holder.pod === 'e2', 40_000);
   await came(before + 40);
+
   await setLimit({ ...LIMIT, perSecond: 5 });
-  const changed = performance.now();
-  await delay(6000);
+  const slowed = performance.now();
+  const late = () => host.times.filter((at) => at > slowed + HEARD_MS);
+  await until('some under the lower limit', () => late().length > 20, 30_000);
+  expect(mostWithin(late(), 1000)).toBeLessThanOrEqual(5);
+
+  // What came within the last minute counts under the new limit as well: there is no fresh budget.
+  const lastMinute = () => host.times.filter((at) => at > performance.now() - 60_000).length;
+  const perMinute = lastMinute() + STILL_COME;
+  expect(perMinute).toBeLessThan(LIMIT.perMinute);
+  const refused = await refusedFor('minute', metrics2);
+  await setLimit({ ...LIMIT, perMinute });
+  const lowered = performance.now();
+  await until('the minute to be full', async () => (await refusedFor('minute', metrics2)) > refused, 40_000);
   host.close();
-  const late = host.times.filter((at) => at > changed + 2000);
-  expect(late.length).toBeGreaterThan(5);
-  expect(mostWithin(late, 1000)).toBeLessThanOrEqual(5);
+  const since = host.times.filter((at) => at > lowered - 60_000);
+  expect(since.length).toBeGreaterThan(perMinute / 2);
+  expect(mostWithin(since, 60_000)).toBeLessThanOrEqual(perMinute);
   expect(mostWithin(host.times, 1000)).toBeLessThanOrEqual(LIMIT.perSecond);
   expect(mostWithin(host.times, 60_000)).toBeLessThanOrEqual(LIMIT.perMinute);
   expect(host.peak()).toBeLessThanOrEqual(LIMIT.connections);
