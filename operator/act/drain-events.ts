@@ -2,6 +2,7 @@
 import type { Assignment } from '../../mta/bus/snapshot.ts';
 import { hasLeft } from '../decide/assign.ts';
 import { type DrainVerdict, isBlocked } from '../decide/drain.ts';
+import { wasBlocked } from '../decide/drain-lasting.ts';
 import type { PoolWorld } from '../observe/world.ts';
 import type { AnyObject } from '../runtime/objects.ts';
 import type { Deps, EventNote } from './deps.ts';
@@ -64,8 +65,9 @@ function stays(world: PoolWorld, drain: DrainVerdict, uid: string): boolean {
 function refusalNotes({ drain, before }: DrainChange): EventNote[] {
   if (drain.kind !== 'Leave' || !drain.refusal || !isBlocked(drain.refusal)) return [];
   const { reason, message } = drain.refusal;
-  const told = before?.kind === 'Leave' && before.refusal?.reason === reason && before.uid === drain.uid;
-  return told ? [] : [{ type: 'Warning', reason, action: 'DrainRefused', note: message }];
+  return wasBlocked(before, drain.uid, drain.refusal)
+    ? []
+    : [{ type: 'Warning', reason, action: 'DrainRefused', note: message }];
 }
 
 function moveNotes({ world, next }: DrainChange): EventNote[] {

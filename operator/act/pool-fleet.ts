@@ -8,6 +8,7 @@ import { nextAssignment } from '../decide/assign.ts';
 import type { Scaling } from '../decide/autoscale.ts';
 import type { DeletionStep } from '../decide/deletion.ts';
 import { type DrainVerdict, decideDrain } from '../decide/drain.ts';
+import { lasting } from '../decide/drain-lasting.ts';
 import { whoShares } from '../decide/rebalance.ts';
 import { shardsToLookAt } from '../decide/restart.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../nats/assets.ts';
@@ -154,7 +155,7 @@ class PoolPass {
       this.busy = true;
       return { ...seen, ...deletion, drain: null, progress: this.#deletionProgress(deletion.deletion) };
     }
-    const drain = snapshot ? decideDrain(world) : null;
+    const drain = snapshot ? lasting(decideDrain(world), this.#before?.drain ?? null, world.now) : null;
     const assignment = drain ? await this.#act(up.store, world, stored, drain) : stored.value;
     return { ...seen, assignment, drain, deletion: null, progress: this.#progress(drain) };
   }

@@ -29,6 +29,9 @@ export interface Refusal {
     | 'EventsUnsent'
   >;
   readonly message: string;
+  /** Of a step on the way (drain-lasting.ts): since when, ms since the epoch, and whether that is too long. */
+  readonly since?: number;
+  readonly overdue?: boolean;
 }
 
 /** What a check looks at: the picture, the pod that is to leave and what it says of itself. */

@@ -185,15 +185,17 @@ export function removalRefusal(live: PoolWorld, uid: string | null): Refusal | n
   return neverRan(leaving) ? firstRefusal(MAY_BEGIN, leaving) : firstRefusal(MAY_LEAVE, leaving);
 }
 
-/** Refusals that need somebody or something else to change; the others are steps on the way. */
-export function isBlocked(refusal: Refusal): boolean {
-  return [
-    'NoPeer',
-    'PodMissing',
-    'Unreachable',
-    'WrongUid',
-    'NumberMissing',
-    'NoRoom',
-    'Unreadable',
-  ].includes(refusal.reason);
+/** Refusals that need somebody or something else to change; the others are steps on the way, unless they last. */
+export function isBlocked({ reason, overdue = false }: Refusal): boolean {
+  return overdue || BLOCKED.has(reason);
 }
+
+const BLOCKED: ReadonlySet<Refusal['reason']> = new Set([
+  'NoPeer',
+  'PodMissing',
+  'Unreachable',
+  'WrongUid',
+  'NumberMissing',
+  'NoRoom',
+  'Unreadable',
+]);
