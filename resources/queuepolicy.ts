@@ -11,6 +11,25 @@ const most = (what: string) => z.int().min(1).max(1_000_000_000).optional().desc
 const per = (time: string) =>
   most(`Accepted recipients per (address, provider) in any ${time} over the whole fleet; absent: no limit.`);
 
+const overPool = (what: string) =>
+  most(`${what} at the provider over all addresses of the IPPool together; absent: no cap.`);
+
+const pool = z
+  .object({
+    connections: connections()
+      .optional()
+      .describe(
+        'Open connections to the provider from all addresses of the IPPool together; absent: no cap.',
+      ),
+    perSecond: overPool('Accepted recipients in any second'),
+    perMinute: overPool('Accepted recipients in any minute'),
+    perHour: overPool('Accepted recipients in any hour'),
+    perDay: overPool('Accepted recipients in any 24 hours'),
+    connectionAttemptsPerMinute: overPool('Connections begun in any minute, failed ones included,'),
+  })
+  .optional()
+  .describe('Caps over the whole IPPool, in addition to the limits of each address.');
+
 const limits = z.object({
   connections: connections()
     .optional()
@@ -23,6 +42,7 @@ const limits = z.object({
   connectionAttemptsPerMinute: most(
     'Connections begun per (address, provider) in any minute, failed ones included; absent: no limit.',
   ),
+  pool,
 });
 
 const shape = z.object({

@@ -64,6 +64,8 @@ export const LONGEST_CONNECTION_MS = GRANT_SECONDS * 1000 + AFTER_GRANT_MS;
 export const CONNECT_REFUSALS = {
   ConnectionLimit: 429, // with Retry-After in seconds
   RateLimit: 429, // the same, for messages and connection attempts per time; older callers take it for ConnectionLimit
+  PoolConnectionLimit: 429, // a cap over all addresses of the IPPool: another address may have a share of it left
+  PoolRateLimit: 429, // the same, for messages and connection attempts per time
   WarmupExhausted: 429, // the allowance of the day is used up; Retry-After says when the day ends
   WarmupSuspended: 429, // the day was ended early, because of how the provider took the mail of this address
   WarmupBusy: 429, // what may be under way at once is in open connections

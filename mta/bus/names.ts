@@ -47,7 +47,13 @@ export const LIMITS_BUCKET = 'limits';
 export const limitsKey = (address: string, provider: string): string =>
   `limits.${keyToken(address)}.${keyToken(provider)}`;
 
+/** Of caps over all addresses of an IPPool (`namespace/name`); no address is called so. */
+export const poolLimitsKey = (ipPool: string, provider: string): string =>
+  `limits.pool.${ipPool.replace('/', '_')}.${keyToken(provider)}`;
+
 /** KV bucket of address leases: only egress writes. */
 export const LEASE_BUCKET = 'leases';
 /** IPv6 has colons, which a KV key may not have. */
 export const leaseKey = (address: string): string => `address.${address.replaceAll(':', '-')}`;
+/** Which egress pod of an IPPool (`namespace/name`) lends the caps over the pool: in the same bucket, in the same form. */
+export const lenderKey = (ipPool: string): string => `lender.${ipPool.replace('/', '_')}`;

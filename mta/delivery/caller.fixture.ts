@@ -63,7 +63,7 @@ for (let at = 0; ; ) {
     grant.socket.end();
   } catch (error) {
     const refusal = error instanceof TunnelRefused ? error : null;
-    if (refusal?.reason !== 'ConnectionLimit' && refusal?.reason !== 'RateLimit') at++;
+    if (!refusal || !/ConnectionLimit|RateLimit/.test(refusal.reason)) at++;
     await delay((refusal?.retryAfterSeconds ?? 0.3) * 1000);
   }
 }

@@ -367,19 +367,21 @@ export async function startFixture(): Promise<Fixture> {
   const kv = await bus.kv(FLEET_BUCKET);
   await kv.put('ippool.mail_ips', JSON.stringify(ipPoolValue));
   await kv.put(`pool.${KEY}`, JSON.stringify({ ...poolValue, policy: POLICY }));
+  const name = {
+    namespace: 'egress',
+    role: 'egress',
+    pool: 'ips',
+    pod: 'egress-0',
+    uid: 'uid-egress',
+  } as const;
+  const tls = await authority.issueFor(name);
   const egress = await startEgress({
     settings: {
       ...{ POSTFLEET_IP_POOL: 'mail/ips', POSTFLEET_EGRESS_HOST: '127.0.0.1', POSTFLEET_EGRESS_PORT: 0 },
       ...{ POSTFLEET_ALLOWED_DESTINATIONS: ['127.0.0.0/24'], POSTFLEET_POD_NAME: 'egress-0' },
       ...{ POSTFLEET_POD_UID: 'uid-egress', POSTFLEET_NODE_NAME: 'local' },
     },
-    tls: await authority.issueFor({
-      namespace: 'egress',
-      role: 'egress',
-      pool: 'ips',
-      pod: 'egress-0',
-      uid: 'uid-egress',
-    }),
+    tls: () => tls,
     bus,
     resolve: async (host) => [host],
     readiness: new Readiness(),

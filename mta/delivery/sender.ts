@@ -348,6 +348,17 @@ export class EgressSender implements Sender {
           kind: 'nextSource',
           verdict: wait(this.#isFull(task, source, seconds), 'rate limit reached'),
         };
+      // An egress pod that holds another address may have a part of the cap left.
+      case 'PoolConnectionLimit':
+        return {
+          kind: 'nextSource',
+          verdict: wait(this.#makeRoom(task, source, seconds), 'connection cap of the IPPool reached'),
+        };
+      case 'PoolRateLimit':
+        return {
+          kind: 'nextSource',
+          verdict: wait(this.#isFull(task, source, seconds), 'rate cap of the IPPool reached'),
+        };
       case 'WarmupExhausted':
       case 'WarmupSuspended':
         if (error.warmup)

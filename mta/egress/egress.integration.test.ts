@@ -94,6 +94,9 @@ async function start(
 ): Promise<Role & { readiness: Readiness; tell: { nats: string | null } }> {
   const tell = { nats: null as string | null };
   const readiness = new Readiness();
+  const tls = await authority.issueFor({
+    ...{ namespace: 'egress', role: 'egress', pool: 'ips', pod: name, uid: `uid-${name}` },
+  });
   const role = await startRole({
     settings: {
       POSTFLEET_IP_POOL: ipPool,
@@ -104,13 +107,7 @@ async function start(
       POSTFLEET_POD_UID: `uid-${name}`,
       POSTFLEET_NODE_NAME: 'node-1',
     },
-    tls: await authority.issueFor({
-      namespace: 'egress',
-      role: 'egress',
-      pool: 'ips',
-      pod: name,
-      uid: `uid-${name}`,
-    }),
+    tls: () => tls,
     bus: { kv: bus.kv, obstacle: () => tell.nats },
     resolve: async (host) =>
       host === 'nothing.test' ? [] : host === 'inside.test' ? ['10.0.0.1'] : ['127.0.0.1'],

@@ -112,12 +112,8 @@ export class Egress {
         id: handle.id,
         peer: remote.remoteAddress ?? '',
         join: async (client) => {
-          await join(
-            client,
-            remote,
-            this.#tunnel(request.source, seconds, granted.epoch),
-            connection.signal,
-          ).finally(connection.ended);
+          const limits = this.#tunnel(request.source, seconds, granted.epoch, handle);
+          await join(client, remote, limits, connection.signal).finally(connection.ended);
           metrics.bytes.inc({ direction: 'out' }, remote.bytesWritten);
           metrics.bytes.inc({ direction: 'in' }, remote.bytesRead);
         },
@@ -136,10 +132,15 @@ export class Egress {
     return this.#connected.get(address) ?? 0;
   }
 
-  #tunnel(address: string, seconds: number, epoch: number): TunnelLimits {
+  #tunnel(address: string, seconds: number, epoch: number, handle: GrantHandle): TunnelLimits {
     const { idleMs, halfClosedMs, mayCarry } = this.#options;
     const lifetimeMs = seconds * 1000 + AFTER_GRANT_MS;
-    return { idleMs, halfClosedMs, lifetimeMs, mayCarry: () => mayCarry(address, epoch) };
+    return {
+      idleMs,
+      halfClosedMs,
+      lifetimeMs,
+      mayCarry: () => mayCarry(address, epoch) && handle.mayCarry(),
+    };
   }
 
   /** A decision that had to wait for a record is made anew, on what is known then. */
@@ -168,9 +169,9 @@ export class Egress {
     const { pool, uid, provider, limits } = grant;
     this.epochs.learn(pool, request.epochs);
     const owner: Owner = { pool, uid, address, provider };
-    const done = { tell: () => {} };
-    const onDone = () => done.tell();
-    const asked = limiter.ask({ pod: uid, account, address, provider, want, limits, epoch, onDone });
+    const tell = { done: () => {}, ended: () => {} };
+    const told = { onDone: () => tell.done(), onEnd: () => tell.ended() };
+    const asked = limiter.ask({ pod: uid, account, address, provider, want, limits, epoch, ...told });
     if (asked.verdict === 'wait') return asked;
     if (asked.verdict === 'refused')
       throw this.#refused(
@@ -185,7 +186,8 @@ export class Egress {
       handle.closed();
       metrics.connectionsOpen.dec({ address, provider });
     });
-    done.tell = () => void setTimeout(connection.abort, DONE_MS, 'its caller was done with it').unref();
+    tell.done = () => void setTimeout(connection.abort, DONE_MS, 'its caller was done with it').unref();
+    tell.ended = () => connection.abort('the loan it was granted under has ended');
     const warmup = warmupDay(address, provider);
     return { grant, recipients, until: asked.until, epoch, warmup, handle, connection };
   }

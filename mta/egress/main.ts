@@ -33,7 +33,7 @@ export async function runEgress(env: NodeJS.ProcessEnv): Promise<void> {
   const resolver = createResolver({ servers: settings.POSTFLEET_DNS_SERVERS });
   const role = await startRole({
     settings,
-    tls: identity.credentials,
+    tls: () => identity.credentials,
     bus,
     resolve: (host, family) => resolve(resolver, host, family),
     readiness,

@@ -3,14 +3,17 @@ import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { KvEntry } from '@nats-io/kv';
 import type { Readiness } from '../../process/health.ts';
+import type { Credentials } from '../../process/identity/credentials.ts';
 import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import { followKeys } from '../bus/follow.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, WARMUP_BUCKET } from '../bus/names.ts';
-import type { IPPoolSnapshot } from '../bus/snapshot.ts';
+import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import { announce } from './announce.ts';
 import { broughtUpPresence } from './bringup.ts';
+import { PoolCaps } from './caps/caps.ts';
+import { usesIpPool } from './decide.ts';
 import { destinationRule } from './destinations.ts';
 import type { DialOptions } from './dial.ts';
 import { Egress } from './egress.ts';
@@ -30,7 +33,7 @@ import { nodeLock } from './node_lock.ts';
 import { Physician } from './physician.ts';
 import { eligible, rankOf } from './placement.ts';
 import { fixedPresence, type Presence } from './presence.ts';
-import { egressServer, type TlsFiles } from './server.ts';
+import { egressServer } from './server.ts';
 import type { EgressSettings } from './settings.ts';
 import { natsTime, SharedTime } from './time.ts';
 import { warmupRoom } from './warmup/other_room.ts';
@@ -47,6 +50,8 @@ const TIME_MS = 60_000;
 
 /** Longer than a renewal: what other pods have connected is read from their leases. */
 const EXAMINE_MS = 4_000;
+/** How often it is looked whether a part of a cap is due. */
+const ASK_FOR_CAPS_MS = 100;
 
 export interface RoleParts {
   readonly settings: Pick<
@@ -59,7 +64,8 @@ export interface RoleParts {
     | 'POSTFLEET_POD_UID'
     | 'POSTFLEET_NODE_NAME'
   >;
-  readonly tls: TlsFiles;
+  /** The pod's certificate, as it is now. */
+  readonly tls: () => Credentials;
   readonly bus: Pick<Bus, 'kv' | 'obstacle'>;
   readonly resolve: DialOptions['resolve'];
   readonly readiness: Readiness;
@@ -99,11 +105,18 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   });
   const time = newTime(parts);
   const warmup = newWarmup(parts, time, () => egress.fleet.ipPool);
-  const limiter = newLimiter(parts, time, warmupRoom(warmup));
+  let port = settings.POSTFLEET_EGRESS_PORT;
+  const caps = newCaps(
+    parts,
+    time,
+    () => port,
+    (provider) => egress.connections.count((one) => one.provider === provider),
+  );
+  const limiter = newLimiter(parts, time, warmupRoom(warmup), caps);
   showLimits(() => limiter.show());
   const egress = newEgress(parts, time, limiter, warmup, () => keepers, physician);
-  const server = egressServer(egress, parts.tls, log);
-  const port = await listen(server, settings.POSTFLEET_EGRESS_PORT);
+  const server = egressServer(egress, caps, parts.tls(), log);
+  port = await listen(server, port);
   const tellReadiness = () =>
     readiness.set(
       'addresses',
@@ -128,10 +141,16 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     },
   });
   const end = new AbortController();
+  let closing = false;
+  const applyCaps = () => {
+    const { ipPool, pools } = egress.fleet;
+    caps.apply(ipPool ? [...pools.values()].filter((pool) => usesIpPool(pool, ipPool)) : []);
+  };
   const apply = (entry: KvEntry) => {
     const { key } = entry;
     egress.apply(key, entry.operation === 'PUT' ? entry.json() : null);
-    if (!key.startsWith('ippool.') || end.signal.aborted) return;
+    applyCaps();
+    if (!key.startsWith('ippool.') || closing) return;
     const { ipPool } = egress.fleet;
     warmup.replan();
     keepers.keep(eligible(ipPool, settings.POSTFLEET_NODE_NAME), ipPool?.bringUp);
@@ -141,7 +160,10 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     {
       keys: egress.fleet.keys,
       apply,
-      passed: (keys) => egress.fleet.keepOnly(keys),
+      passed: (keys) => {
+        egress.fleet.keepOnly(keys);
+        applyCaps();
+      },
       failed: (error, key) => log.warn({ err: error, key }, 'fleet snapshot'),
     },
     end.signal,
@@ -161,7 +183,9 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       limiter.inherit(address, keepers.lingering(address));
     limiter.tick();
     warmup.tick();
+    caps.tend();
   }, 1000).unref();
+  const askForCaps = setInterval(() => caps.tick(), ASK_FOR_CAPS_MS).unref();
   return {
     egress,
     keepers,
@@ -173,7 +197,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       clearInterval(look);
       clearInterval(examine);
       clearInterval(lookAtTime);
-      end.abort();
+      closing = true;
       const late = setTimeout(() => {
         over.abort();
         void egress.connections.close(() => true, 'the grace is over');
@@ -182,6 +206,9 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       await limiter.leaveAll();
       clearTimeout(late);
       await egress.connections.close(() => true, 'shutting down');
+      end.abort();
+      clearInterval(askForCaps);
+      await caps.close();
       await warmup.close();
       server.close();
       server.closeAllConnections();
@@ -247,7 +274,33 @@ function newWarmup({ bus }: RoleParts, time: SharedTime, ipPool: () => IPPoolSna
   });
 }
 
-function newLimiter({ settings, bus, clock }: RoleParts, time: SharedTime, other: OtherRoom): Limiter {
+function newCaps(
+  parts: RoleParts,
+  time: SharedTime,
+  port: () => number,
+  open: (provider: string) => number,
+): PoolCaps {
+  const { settings, bus, tls, clock } = parts;
+  return new PoolCaps({
+    ...{ ipPool: settings.POSTFLEET_IP_POOL, self: () => holderOf(parts, port()) },
+    ...{ bus, tls, open, clock, time, log },
+  });
+}
+
+const holderOf = ({ settings }: RoleParts, port: number): AddressLease['holder'] => ({
+  pod: settings.POSTFLEET_POD_NAME,
+  uid: settings.POSTFLEET_POD_UID,
+  node: settings.POSTFLEET_NODE_NAME,
+  host: settings.POSTFLEET_EGRESS_HOST,
+  port,
+});
+
+function newLimiter(
+  { settings, bus, clock }: RoleParts,
+  time: SharedTime,
+  other: OtherRoom,
+  caps: PoolCaps,
+): Limiter {
   const bucket = () => time.known().then(() => bus.kv(LIMITS_BUCKET));
   return new Limiter({
     uid: settings.POSTFLEET_POD_UID,
@@ -255,18 +308,20 @@ function newLimiter({ settings, bus, clock }: RoleParts, time: SharedTime, other
     wallNow: time.now,
     store: (address, provider) => pairStore(bucket, bus.obstacle, address, provider),
     other,
+    pool: caps.borrower,
     warn: (error) => log.warn({ err: error }, 'limits'),
   });
 }
 
 function keeperOptions(
-  { settings, bus, clock, times }: RoleParts,
+  parts: RoleParts,
   time: SharedTime,
   egress: Egress,
   port: number,
   { address, bindAddress, movable }: Address,
   onChange: KeeperOptions['onChange'],
 ): KeeperOptions {
+  const { settings, bus, clock, times } = parts;
   const node = settings.POSTFLEET_NODE_NAME;
   const { bringUp } = egress.fleet.ipPool ?? {};
   return {
@@ -274,13 +329,7 @@ function keeperOptions(
     ipPool: settings.POSTFLEET_IP_POOL,
     movable,
     broughtUp: bringUp !== undefined && movable,
-    holder: {
-      pod: settings.POSTFLEET_POD_NAME,
-      uid: settings.POSTFLEET_POD_UID,
-      node,
-      host: settings.POSTFLEET_EGRESS_HOST,
-      port,
-    },
+    holder: holderOf(parts, port),
     rank: () => rankOf(egress.fleet.ipPool, address, node),
     store: leaseStore(() => time.known().then(() => bus.kv(LEASE_BUCKET)), bus.obstacle, address),
     lock: nodeLock(`${egress.fleet.ipPool?.uid}/${address}`),

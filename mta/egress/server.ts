@@ -1,4 +1,4 @@
-// The HTTPS server: mutual TLS, CONNECT, POST /v1/fence and POST /v1/outcomes. Translates between HTTP and egress.ts, and decides nothing.
+// The HTTPS server: mutual TLS, CONNECT, POST /v1/fence, /v1/outcomes and /v1/loans. Translates between HTTP and egress.ts, and decides nothing.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -15,6 +15,8 @@ import {
   MOST_REPORTS,
   type WarmupDay,
 } from '../bus/connect.ts';
+import type { PoolCaps } from './caps/caps.ts';
+import { loansRequest } from './caps/dialogue.ts';
 import type { Egress, Established } from './egress.ts';
 import { noticeDeath } from './half_open.ts';
 import { Refused } from './refusal.ts';
@@ -52,7 +54,8 @@ const outcomesRequest = z.object({
 });
 
 /** A server that is not yet listening. A renewed certificate goes to its `setSecureContext`. */
-export function egressServer(egress: Egress, tls: TlsFiles, log: Log): Server {
+export function egressServer(egress: Egress, caps: Pick<PoolCaps, 'lend'>, tls: TlsFiles, log: Log): Server {
+  const routes = routesOf(egress, caps);
   const server = createServer(
     {
       ...tls,
@@ -63,7 +66,7 @@ export function egressServer(egress: Egress, tls: TlsFiles, log: Log): Server {
       allowHalfOpen: true,
       noDelay: true,
     },
-    (request, response) => void answer(egress, request, response, log),
+    (request, response) => void answer(routes, request, response, log),
   );
   server.on('connection', noticeDeath);
   server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -136,31 +139,33 @@ function head(status: number, phrase: string, headers: Record<string, string | n
   return [`HTTP/1.1 ${status} ${phrase}`, ...lines, '', ''].join('\r\n');
 }
 
-type Route = (egress: Egress, caller: Identity | null, body: string) => Promise<object>;
+type Route = (caller: Identity | null, body: string) => Promise<object>;
+type Routes = Readonly<Record<string, Route>>;
 
-const ROUTES: Readonly<Record<string, Route>> = {
-  '/v1/fence': async (egress, caller, text) => {
+const routesOf = (egress: Egress, caps: Pick<PoolCaps, 'lend'>): Routes => ({
+  '/v1/fence': async (caller, text) => {
     const closed = await egress.fenceFor(caller, parse(fenceRequest, text));
     return { closed } satisfies FenceResponse;
   },
-  '/v1/outcomes': async (egress, caller, text) => {
+  '/v1/outcomes': async (caller, text) => {
     egress.reported(caller, parse(outcomesRequest, text).reports);
     return {};
   },
-};
+  '/v1/loans': (caller, text) => caps.lend(caller, parse(loansRequest, text)),
+});
 
 async function answer(
-  egress: Egress,
+  routes: Routes,
   request: IncomingMessage,
   response: ServerResponse,
   log: Log,
 ): Promise<void> {
   try {
-    const route = ROUTES[request.url ?? ''];
+    const route = routes[request.url ?? ''];
     if (!route) return void response.writeHead(404).end();
     if (request.method !== 'POST') return void response.writeHead(405, { allow: 'POST' }).end();
     const text = await body(request);
-    const answered = JSON.stringify(await route(egress, peerIdentity(request.socket as TLSSocket), text));
+    const answered = JSON.stringify(await route(peerIdentity(request.socket as TLSSocket), text));
     response.writeHead(200, { 'content-type': 'application/json' }).end(answered);
   } catch (error) {
     if (!(error instanceof Refused)) log.error({ err: error, url: request.url }, 'a request failed');

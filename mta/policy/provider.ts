@@ -38,8 +38,25 @@ export function providerOf(shaping: Shaping, domain: string, mxHosts: readonly s
   if (name === undefined)
     return { name: siteOf(hosts[0] ?? plain(domain)), limits: shaping.default, isNamed: false };
   const override = given ?? shaping.providers.find((rule) => rule.name === name);
-  const limits = { ...shaping.default, ...shipped?.limits, ...stated(override?.limits) };
-  return { name, limits, isNamed: given !== undefined };
+  return { name, limits: over(shaping.default, shipped, override), isNamed: given !== undefined };
+}
+
+/** The limits at a provider of that name; a policy that does not know it takes it for a site. */
+export function limitsNamed(shaping: Shaping, name: string): Limits {
+  const given = shaping.providers.find((rule) => rule.name === name);
+  const shipped = SHIPPED_PROVIDERS.find((rule) => rule.name === name);
+  return over(shaping.default, shipped, given);
+}
+
+/** Field by field; a cap over the pool as well. */
+function over(
+  base: Limits,
+  shipped: ProviderRule | undefined,
+  given: Shaping['providers'][number] | undefined,
+): Limits {
+  const all = { ...base, ...shipped?.limits, ...stated(given?.limits) };
+  const pool = { ...base.pool, ...stated(given?.limits.pool) };
+  return Object.keys(pool).length > 0 ? { ...all, pool } : all;
 }
 
 function matches(
@@ -58,6 +75,8 @@ const plain = (name: string): string => name.toLowerCase().replace(/^\.|\.$/g, '
 /** The registrable domain by the public suffix list; the host itself when it has none (an address, a single label). */
 const siteOf = (host: string): string => getDomain(host) ?? host;
 
-function stated(limits: Shaping['providers'][number]['limits'] = {}): Partial<Limits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+function stated<T extends object>(limits: T | undefined): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(limits ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
 }

@@ -34,7 +34,7 @@ function scene(reports = true) {
   const claim: RoomClaim = { until: null, report: (one) => told.push(one), end: (used) => told.push(used) };
   const grants = new Grants(clock);
   let dones = 0;
-  const handle = grants.issue('uid-p', answer.grant, claim, reports, () => dones++);
+  const handle = grants.issue('uid-p', { grant: answer.grant, claim, pool: null }, reports, () => dones++);
   const say = (report: Partial<OutcomeReport>, uid = 'uid-p') =>
     grants.report(uid, [{ grant: handle.id, accepted: 0, deferred: 0, bounced: 0, ...report }]);
   const used = () => pair.used('minute', clock.time);

@@ -5,12 +5,13 @@ import { type OutcomeReport, REPORT_GRACE_MS } from '../../bus/connect.ts';
 import type { PairGrant } from '../../policy/limits/grant.ts';
 import { speaksOfAddress } from '../../policy/replyclass.ts';
 import type { Clock } from '../keeper.ts';
-import type { RoomClaim } from './port.ts';
+import type { PoolClaim, RoomClaim } from './port.ts';
 
 interface Open {
   readonly uid: string;
   readonly grant: PairGrant;
   readonly claim: RoomClaim | null;
+  readonly pool: PoolClaim | null;
   /** Reported so far. */
   accepted: number;
   deferred: number;
@@ -29,6 +30,15 @@ export interface GrantHandle {
   dialled(how: 'connected' | 'failed' | 'none'): void;
   /** The connection is gone. */
   closed(): void;
+  /** False once it must carry nothing more. */
+  mayCarry(): boolean;
+}
+
+/** What was granted, and what it takes of other bounds. */
+export interface Parts {
+  readonly grant: PairGrant;
+  readonly claim: RoomClaim | null;
+  readonly pool: PoolClaim | null;
 }
 
 export class Grants {
@@ -50,16 +60,10 @@ export class Grants {
    * @param reports whether its caller reports outcomes; one that does not has used all of it at the end.
    * @param onDone told when its caller says that the connection carries nothing more
    */
-  issue(
-    uid: string,
-    grant: PairGrant,
-    claim: RoomClaim | null,
-    reports: boolean,
-    onDone: () => void,
-  ): GrantHandle {
+  issue(uid: string, { grant, claim, pool }: Parts, reports: boolean, onDone: () => void): GrantHandle {
     const id = `${this.#run}-${this.#next++}`;
     const none = { accepted: 0, deferred: 0, ofAddress: 0, bounced: 0 };
-    const open = { uid, grant, claim, ...none, cancel: () => {}, onDone };
+    const open = { uid, grant, claim, pool, ...none, cancel: () => {}, onDone };
     this.#open.set(id, open);
     const { now } = this.#clock;
     let connected = false;
@@ -68,13 +72,16 @@ export class Grants {
       dialled: (how) => {
         connected = how === 'connected';
         grant.dialled(now(), how !== 'none');
+        pool?.dialled(how !== 'none');
       },
       closed: () => {
         grant.close(now());
+        pool?.closed();
         if (!connected) this.#end(id, 0);
         else if (!reports) this.#end(id);
         else if (this.#open.has(id)) open.cancel = this.#clock.after(REPORT_GRACE_MS, () => this.#end(id));
       },
+      mayCarry: () => pool?.mayCarry() ?? true,
     };
   }
 
@@ -113,7 +120,8 @@ export class Grants {
     open.grant.used(this.#clock.now(), news.accepted);
     open.grant.spared(this.#clock.now(), spared);
     const reply = ofAddress > 0 ? report.ofAddress?.reply : undefined;
-    open.claim?.report({ ...news, ofAddress, reply: reply ?? report.refusal?.reply });
+    for (const claim of [open.claim, open.pool])
+      claim?.report({ ...news, ofAddress, reply: reply ?? report.refusal?.reply });
   }
 
   #end(id: string, used?: number): void {
@@ -123,6 +131,7 @@ export class Grants {
     open.cancel();
     open.grant.settleRest(this.#clock.now(), used);
     open.claim?.end(used);
+    open.pool?.end(used);
   }
 }
 

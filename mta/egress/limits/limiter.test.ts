@@ -5,6 +5,7 @@ const LIMITS = { connections: 2, messagesPerConnection: 100, attemptsPerMinute: 
 const ask: Ask = {
   ...{ pod: 'p', account: 'a', address: '192.0.2.1', provider: 'google', want: 1, limits: LIMITS, epoch: 1 },
   onDone: () => {},
+  onEnd: () => {},
 };
 
 test.each<readonly [string, number | null, number, number]>([

@@ -8,7 +8,7 @@ import type { RecordStore } from '../record_store.ts';
 import { type GrantHandle, Grants } from './grants.ts';
 import { forget, limitRefusals, show } from './metrics.ts';
 import { PairKeeper, type Predecessor } from './pair_keeper.ts';
-import { NO_OTHER, type OtherRoom } from './port.ts';
+import { NO_OTHER, NO_POOL_CAPS, type OtherRoom, type PoolRoom, type PoolShare } from './port.ts';
 
 export interface LimiterOptions {
   /** This pod's UID. */
@@ -18,6 +18,7 @@ export interface LimiterOptions {
   readonly wallNow: () => number;
   readonly store: (address: string, provider: string) => RecordStore<PairRecord>;
   readonly other?: OtherRoom;
+  readonly pool?: PoolShare;
   readonly warn: (error: unknown) => void;
 }
 
@@ -31,6 +32,8 @@ export interface Ask extends Asker {
   readonly epoch: number;
   /** Its caller says that the connection carries nothing more. */
   readonly onDone: () => void;
+  /** What it was granted under has ended: the connection has to go. */
+  readonly onEnd: () => void;
 }
 
 export type Asked =
@@ -52,6 +55,7 @@ export type Asked =
 
 /** How soon to ask again when NATS has not taken a record. */
 const AWAY_RETRY_MS = 2000;
+const LONGEST_RETRY_MS = 15_000;
 /** What nobody has asked for so long is forgotten; its record stays. */
 const IDLE_MS = 3_600_000;
 
@@ -69,7 +73,7 @@ export class Limiter {
 
   /** The decision, without a gap between the look at the counters and their rise. */
   ask(ask: Ask): Asked {
-    const { clock, other = NO_OTHER } = this.#options;
+    const { clock, other = NO_OTHER, pool = NO_POOL_CAPS } = this.#options;
     const { address, provider, limits } = ask;
     const keeper = this.#keeperOf(ask);
     const now = clock.now();
@@ -83,17 +87,23 @@ export class Limiter {
     const room = other.room(address, provider);
     if (room.kind === 'reserve') return { verdict: 'wait', until: other.reserve(address, provider) };
     if (room.kind === 'none') return { verdict: 'refused', ...room };
-    const want = wanted(ask, Math.min(pair.room(now), room.recipients));
-    const outside = { recipients: room.recipients, connections: Number.POSITIVE_INFINITY };
-    const answer = pair.grant(ask, now, want, outside);
+    const share = pool.room(provider, ask.want ?? limits.messagesPerConnection) ?? UNCAPPED;
+    if (share.kind === 'wait') return { verdict: 'wait', until: share.until };
+    // Where the pool has nothing left the pair is asked all the same: it remembers who waits.
+    const outside = share.kind === 'none' ? nothing(share) : share;
+    const recipients = Math.min(room.recipients, outside.recipients);
+    const want = wanted(ask, Math.min(pair.room(now), recipients));
+    const answer = pair.grant(ask, now, want, { ...outside, recipients });
     if (answer.verdict === 'reserve')
       return keeper.mayRetry
         ? { verdict: 'wait', until: keeper.reserve() }
         : away(keeper.failure ?? 'a write of its record failed');
-    if (answer.verdict === 'refused') return refused(ask, answer);
+    if (answer.verdict === 'refused')
+      return share.kind === 'none' ? refusedByPool(ask, share) : refused(ask, answer);
     const { grant } = answer;
     const claim = other.claim(address, provider, grant.recipients);
-    const handle = this.grants.issue(ask.pod, grant, claim, ask.want !== null, ask.onDone);
+    const taken = pool.claim(provider, grant.recipients, ask.onEnd);
+    const handle = this.grants.issue(ask.pod, { grant, claim, pool: taken }, ask.want !== null, ask.onDone);
     keeper.tend();
     return { verdict: 'granted', handle, recipients: grant.recipients, until: claim?.until ?? null };
   }
@@ -181,6 +191,20 @@ export function wanted({ want, limits }: Pick<Ask, 'want' | 'limits'>, room: num
   return Math.max(1, want ?? messagesPerConnection, plenty);
 }
 
+const UNCAPPED: PoolRoom = {
+  kind: 'open',
+  connections: Number.POSITIVE_INFINITY,
+  recipients: Number.POSITIVE_INFINITY,
+};
+
+type NoShare = Extract<PoolRoom, { kind: 'none' }>;
+
+const nothing = ({ missing, retryMs }: NoShare) => ({
+  connections: missing === 'connections' ? 0 : Number.POSITIVE_INFINITY,
+  recipients: 0,
+  retryMs,
+});
+
 const keyOf = (address: string, provider: string): string => `${address} ${provider}`;
 
 const openOf = (lingering: readonly Lingering[], provider: string): number =>
@@ -212,5 +236,26 @@ function refused(
     reason,
     message: message[limit as keyof typeof message] ?? `${window} recipients ${at} within a ${limit}`,
     retryMs,
+  };
+}
+
+/** The lender has no more for this pod now, or cannot be asked. */
+function refusedByPool({ address, provider }: Ask, { missing, why, retryMs, cap }: NoShare): Asked {
+  limitRefusals.inc({ address, provider, limit: `pool-${missing}` });
+  const at = `from all addresses to ${provider}`;
+  const message = {
+    connections: `${cap.connections} connections ${at} are open or lent`,
+    attempts: `${cap.attemptsPerMinute} connections ${at} were begun within a minute`,
+    messages: `the recipients ${at} are used up or lent`,
+  };
+  const limit = missing in message ? message[missing as keyof typeof message] : null;
+  return {
+    verdict: 'refused',
+    reason: missing === 'connections' ? 'PoolConnectionLimit' : 'PoolRateLimit',
+    message:
+      why ??
+      limit ??
+      `${cap.messages[missing as keyof typeof cap.messages]} recipients ${at} within a ${missing}`,
+    retryMs: Math.max(100, Math.min(LONGEST_RETRY_MS, retryMs)),
   };
 }

@@ -23,7 +23,7 @@ const most = new Gauge({
 });
 export const limitRefusals = new Counter({
   name: 'postfleet_egress_limit_refusals_total',
-  help: 'CONNECT requests refused by a limit, by which: a window, connections, attempts, turn, outside',
+  help: 'CONNECT requests refused by a limit, by which: a window, connections, attempts, turn, outside, pool-…: a cap over the pool',
   labelNames: ['address', 'provider', 'limit'] as const,
 });
 

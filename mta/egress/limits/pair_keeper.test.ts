@@ -1,6 +1,7 @@
 import type { PairLimits, PairRecord } from '../../policy/limits/pair.ts';
 import type { RecordStore } from '../record_store.ts';
-import { PairConflict, PairKeeper, type Predecessor } from './pair_keeper.ts';
+import { PairKeeper, type Predecessor } from './pair_keeper.ts';
+import { PairConflict } from './record_keeper.ts';
 
 const LIMITS = {
   connections: 2,

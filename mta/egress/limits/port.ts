@@ -1,5 +1,7 @@
 // What else bounds a grant beside the limits, such as the warm-up of the address: how much room it leaves, and what it hears of a grant.
 import type { ConnectRefusal } from '../../bus/connect.ts';
+import type { Missing } from '../../policy/limits/borrowing.ts';
+import type { PoolLimits } from '../../policy/limits/poolcap.ts';
 
 /** What became of some recipients of a grant. */
 export interface Outcome {
@@ -46,3 +48,36 @@ export const NO_OTHER: OtherRoom = {
   reserve: async () => {},
   claim: () => null,
 };
+
+/** What this pod has in hand of a cap over the whole pool at a provider. */
+export type PoolRoom =
+  | { readonly kind: 'open'; readonly connections: number; readonly recipients: number }
+  /** The lender is being asked: look again then. */
+  | { readonly kind: 'wait'; readonly until: Promise<void> }
+  | {
+      readonly kind: 'none';
+      readonly missing: Missing;
+      /** Why the lender cannot be asked; null: it has said that there is no more. */
+      readonly why: string | null;
+      readonly retryMs: number;
+      readonly cap: PoolLimits;
+    };
+
+/** A part of it, for one connection. */
+export interface PoolClaim extends Omit<RoomClaim, 'until'> {
+  /** False once the connection must carry nothing more. */
+  mayCarry(): boolean;
+  /** The dial has ended; `attempted` is false when no packet left. */
+  dialled(attempted: boolean): void;
+  /** The connection is gone. */
+  closed(): void;
+}
+
+export interface PoolShare {
+  /** Null: there is no cap. `recipients`: how many are wanted. */
+  room(provider: string, recipients: number): PoolRoom | null;
+  /** Takes a connection and so many recipients, in the same instant as a `room` that had them. `onEnd`: it has to be closed. */
+  claim(provider: string, recipients: number, onEnd: () => void): PoolClaim | null;
+}
+
+export const NO_POOL_CAPS: PoolShare = { room: () => null, claim: () => null };

@@ -3,7 +3,7 @@ import type { KV } from '@nats-io/kv';
 import { limitsKey } from '../../bus/names.ts';
 import type { PairRecord } from '../../policy/limits/pair.ts';
 import { type RecordStore, recordStore } from '../record_store.ts';
-import { PairConflict } from './pair_keeper.ts';
+import { PairConflict } from './record_keeper.ts';
 
 /** The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now. */
 export const pairStore = (

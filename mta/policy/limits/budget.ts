@@ -92,6 +92,11 @@ export class Budget {
     return Math.min(window.freesAt(now, missing), now + open);
   }
 
+  /** Counts as granted what somebody before has granted. Settle it once. */
+  adopt(units: number): void {
+    this.#open += units;
+  }
+
   /** What the limits leave now, whether it is reserved or not. */
   room(now: number): number {
     return this.#tightest(now).room;

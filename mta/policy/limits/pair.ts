@@ -32,6 +32,8 @@ export interface PairBudgets {
 export interface Outside {
   readonly recipients: number;
   readonly connections: number;
+  /** When to come back if that is nothing. */
+  readonly retryMs?: number;
 }
 export const UNBOUNDED: Outside = {
   recipients: Number.POSITIVE_INFINITY,
@@ -93,7 +95,8 @@ export class Pair {
     const room = Math.min(this.#limits.connections - this.#used(now), outside.connections);
     if (room <= 0) return this.#refuse(asker, now, 'connections', SLOT_RETRY_MS * (ahead + 1));
     if (ahead >= room) return this.#refuse(asker, now, 'turn', SLOT_RETRY_MS * Math.ceil((ahead + 1) / room));
-    if (outside.recipients < 1) return this.#refuse(asker, now, 'outside', LONGEST_RETRY_MS);
+    if (outside.recipients < 1)
+      return this.#refuse(asker, now, 'outside', outside.retryMs ?? LONGEST_RETRY_MS);
     // Of scarce recipients one is left for each of those whose turn it is before.
     const spare = this.#messages.room(now) - ahead;
     if (ahead > 0 && spare < 1) return this.#refuse(asker, now, 'turn', SLOT_RETRY_MS * ahead);
