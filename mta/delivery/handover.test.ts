@@ -51,9 +51,9 @@ describe('hand-over', () => {
 
 describe('gathering', () => {
   const KIB = 1024;
-  test('parcels of one shard go together up to 256 KiB, and what is left at the end', () => {
+  test('parcels of one shard go together up to 512 KiB, and what is left at the end', () => {
     const gathering = new Gathering();
-    const sizes = [100, 100, 100, 300, 10].map((kib) => kib * KIB);
+    const sizes = [200, 200, 200, 600, 10].map((kib) => kib * KIB);
     const given = sizes.flatMap((bytes, n) => gathering.add(1, `h${n}` as HopId, bytes));
     expect(gathering.add(2, 'other' as HopId, KIB)).toEqual([]);
     expect(given).toEqual([['h0', 'h1'], ['h3']]);

@@ -15,8 +15,8 @@ const RETRY_MS = 1000;
 const HASTY_MS = 200;
 const LEAST = 2;
 const MOST = 64;
-/** A bundle of a transfer is as large as 25 messages. */
-const MOST_BUNDLES = 8;
+/** A bundle of a transfer is as large as 50 messages. */
+const MOST_BUNDLES = 4;
 
 export interface PullParts {
   readonly js: JetStreamClient;
