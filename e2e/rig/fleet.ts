@@ -16,6 +16,7 @@ import { assignmentKey, FLEET_BUCKET, poolKey } from '../../mta/bus/names.ts';
 import type { Assignment, Statement } from '../../mta/bus/snapshot.ts';
 import { createAuthority } from '../../operator/authority/authority.ts';
 import { DELIVERY_NODE_OPTIONS } from '../../operator/desired/delivery-statefulset.ts';
+import { EGRESS_NODE_OPTIONS } from '../../operator/desired/egress-deployment.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
 import { clientTls } from '../../process/identity/tls.ts';
 import { type Nats, startNats } from './nats.ts';
@@ -161,6 +162,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     POSTFLEET_EGRESS_PORT: String(egressPort),
     POSTFLEET_EGRESS_HOST: '127.0.0.1',
     POSTFLEET_ALLOWED_DESTINATIONS: options.allowedDestinations ?? '127.0.0.0/8',
+    NODE_OPTIONS: EGRESS_NODE_OPTIONS,
   });
   const ingress = await start('ingress', 'ingress-0', metricsIngress, null, {
     POSTFLEET_SUBMISSION_PORT: String(smtpPort),

@@ -1,6 +1,12 @@
 // The CONNECT dialogue between delivery and egress, over mutual TLS (RFC 9110 §9.3.6). The caller's pool and pod UID are
 // read from its certificate, never from a header.
 
+/**
+ * What keys are agreed on with. Node's preset adds ML-KEM-768, which keeps a key of 6 KiB and a longer handshake for each connection; what goes
+ * through here goes on to the MX in the open or under TLS of its own.
+ */
+export const CONNECT_GROUP = 'X25519';
+
 /** Request: `CONNECT <mx host or literal address>:25`. */
 export const CONNECT_HEADERS = {
   /** The source address to send from. */

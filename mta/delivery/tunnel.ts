@@ -4,6 +4,7 @@ import { Agent, type RequestOptions, request } from 'node:https';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import {
+  CONNECT_GROUP,
   CONNECT_HEADERS,
   CONNECT_REFUSALS,
   type ConnectRefusal,
@@ -191,7 +192,7 @@ export class Tunnels {
   #options(): RequestOptions & { secureContext: SecureContext | undefined } {
     const { cert, key, ca, ...rest } = this.#tls();
     if (this.#context?.cert !== cert)
-      this.#context = { cert, secure: createSecureContext({ cert, key, ca }) };
+      this.#context = { cert, secure: createSecureContext({ cert, key, ca, ecdhCurve: CONNECT_GROUP }) };
     return { ...rest, secureContext: this.#context?.secure };
   }
 }

@@ -1,4 +1,5 @@
 // The room's centre: from a CONNECT to a joined pair of sockets, and fences. What it may do is decided in decide.ts and limits/.
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Identity } from '../../process/identity/name.ts';
 import type { Log } from '../../process/log.ts';
@@ -95,11 +96,12 @@ export class Egress {
     const { connection, handle, ...granted } = await this.#grant(request, caller, gone);
     const { bind, provider } = granted.grant;
     const done = metrics.connectSeconds.startTimer({ provider });
+    const left = () => connection.abort('the caller left');
+    gone.addEventListener('abort', left, { once: true });
+    if (gone.aborted) left();
     try {
-      const remote = await dial(
-        { host: request.host, port: request.port, bind },
-        { ...this.#options, signal: AbortSignal.any([connection.signal, gone]) },
-      );
+      const target = { host: request.host, port: request.port, bind };
+      const remote = await dial(target, { ...this.#options, signal: connection.signal });
       done();
       handle.dialled('connected');
       this.#connected.set(request.source, this.connected(request.source) + 1);
@@ -111,12 +113,8 @@ export class Egress {
         seconds,
         id: handle.id,
         peer: remote.remoteAddress ?? '',
-        join: async (client) => {
-          const limits = this.#tunnel(request.source, seconds, granted.epoch, handle);
-          await join(client, remote, limits, connection.signal).finally(connection.ended);
-          metrics.bytes.inc({ direction: 'out' }, remote.bytesWritten);
-          metrics.bytes.inc({ direction: 'in' }, remote.bytesRead);
-        },
+        join: (client) =>
+          carry(client, remote, this.#tunnel(request.source, seconds, granted.epoch, handle), connection),
       };
     } catch (error) {
       handle.dialled(error instanceof Refused && NOT_SENT.has(error.reason) ? 'none' : 'failed');
@@ -124,6 +122,8 @@ export class Egress {
       const outcome = error instanceof Refused && !gone.aborted ? outcomeOf(error) : null;
       if (outcome) this.#options.onDial(request.source, outcome, request.host);
       throw error instanceof Refused ? this.#refused(error, request, provider) : error;
+    } finally {
+      gone.removeEventListener('abort', left);
     }
   }
 
@@ -235,6 +235,18 @@ export class Egress {
     this.#options.log.info({ uid, why, closed }, 'fenced');
     return closed;
   }
+}
+
+/** Keeps nothing of how the connection came about: there may be thousands. */
+async function carry(
+  client: Duplex,
+  remote: Socket,
+  limits: TunnelLimits,
+  { signal, ended }: Connection,
+): Promise<void> {
+  await join(client, remote, limits, signal).finally(ended);
+  metrics.bytes.inc({ direction: 'out' }, remote.bytesWritten);
+  metrics.bytes.inc({ direction: 'in' }, remote.bytesRead);
 }
 
 /** Null: it says nothing of the address. Many connections to one host can use up the ports of an address that is well. */

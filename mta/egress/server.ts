@@ -9,6 +9,7 @@ import type { Identity } from '../../process/identity/name.ts';
 import { peerIdentity } from '../../process/identity/peer.ts';
 import type { Log } from '../../process/log.ts';
 import {
+  CONNECT_GROUP,
   CONNECT_HEADERS,
   type FenceResponse,
   formatWarmup,
@@ -62,6 +63,7 @@ export function egressServer(egress: Egress, caps: Pick<PoolCaps, 'lend'>, tls: 
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.3',
+      ecdhCurve: CONNECT_GROUP,
       // Otherwise the caller's half-close would close the direction that still carries the MX's answer.
       allowHalfOpen: true,
       noDelay: true,
@@ -89,10 +91,11 @@ async function tunnel(
     const wanted = parseConnect(request.url ?? '', request.headers);
     const established = await egress.connect(wanted, peerIdentity(socket), gone.signal);
     failpoint('egress.granted');
-    socket.off('close', left);
     if (head.length > 0) socket.unshift(head);
     if (!socket.destroyed) socket.write(granted(established));
-    await established.join(socket);
+    // Not waited for: request, head and grant would be kept for as long as the connection is open.
+    established.join(socket).catch((error) => log.error({ err: error }, 'a connection failed'));
+    socket.off('close', left).off('error', left);
   } catch (error) {
     if (!(error instanceof Refused)) log.error({ err: error }, 'CONNECT failed');
     socket.end(refusal(error instanceof Refused ? error : new Refused('ConnectFailed', 'internal error')));
