@@ -79,6 +79,7 @@ test('grants with the limits of the provider and the name of the address', () =>
     pool: 'mail_main',
     uid: 'pod-0',
     provider: 'example.org',
+    unnamed: 'example.org',
     limits: {
       connections: 3,
       messagesPerConnection: 20,
@@ -132,6 +133,7 @@ test('a destination that one policy names has that name and its limits for all p
   for (const pool of ['main', 'named'])
     expect(decideConnect({ ...request, epochs: new Map() }, { ...caller, pool }, one)).toMatchObject({
       provider: 'bigmail',
+      unnamed: 'example.org',
       limits: { connections: 2, messagesPerConnection: 20, messages: { day: 1000 } },
     });
   const two = withPolicies(

@@ -27,6 +27,8 @@ export interface Grant {
   /** The caller's pod UID. */
   readonly uid: string;
   readonly provider: string;
+  /** What it would be called if no policy named it. */
+  readonly unnamed: string;
   /** Of (address, provider), over the fleet. */
   readonly limits: PairLimits;
   readonly seconds: number;
@@ -64,12 +66,13 @@ export function decideConnect(
     return refuse('NotHolder', `${request.source} is not held here`);
   const obstacle = isIP(request.host) ? picture.destination(request.host, request.port) : null;
   if (obstacle) return refuse('ForbiddenDestination', obstacle);
-  const { name, limits } = sharedProvider(pool, picture.pools, ipPool, request);
+  const { name, unnamed, limits } = sharedProvider(pool, picture.pools, ipPool, request);
   return {
     verdict: 'granted',
     pool: key,
     uid: caller.uid,
     provider: name,
+    unnamed,
     limits: pairLimits(limits),
     seconds: GRANT_SECONDS,
     ehlo: address.ehlo,
@@ -86,13 +89,14 @@ function sharedProvider(
   pools: Picture['pools'],
   ipPool: IPPoolSnapshot,
   { domain, host }: ConnectRequest,
-): { readonly name: string; readonly limits: Limits } {
+): { readonly name: string; readonly unnamed: string; readonly limits: Limits } {
   const found = [...pools]
     .filter(([, one]) => usesIpPool(one, ipPool))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, one]) => providerOf(one.policy.shaping, domain, [host]));
-  const { name } = found.find((one) => one.isNamed) ?? providerOf(asking.policy.shaping, domain, [host]);
-  return { name, limits: found.map(({ limits }) => limits).reduce(strictest) };
+  const unnamed = providerOf({ ...asking.policy.shaping, providers: [] }, domain, [host]).name;
+  const name = found.find((one) => one.isNamed)?.name ?? unnamed;
+  return { name, unnamed, limits: found.map(({ limits }) => limits).reduce(strictest) };
 }
 
 /** References stay in the namespace; a qualified name is read too. */

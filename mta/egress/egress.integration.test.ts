@@ -10,7 +10,7 @@ import { Readiness } from '../../process/health.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
 import { type Bus, connectBus } from '../bus/client.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, leaseKey } from '../bus/names.ts';
+import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, leaseKey, poolKey } from '../bus/names.ts';
 import type { AddressLease, Assignment } from '../bus/snapshot.ts';
 import { monotonicClock } from './keeper.ts';
 import { type Role, startRole } from './role.ts';
@@ -378,6 +378,36 @@ test('an address that is of no use says so in its lease and is granted no more, 
   role.keepers.setUnfit(FIRST, null);
   await until('its return', async () => (await lease(FIRST)).unfit === undefined);
   expect((await connect(role, `mx.test:${port}`, pod('p1'))).status).toBe(200);
+});
+
+test('a provider that a policy gives a name goes on with what was used without it', async () => {
+  const { port } = await sink((socket) => socket.on('end', () => socket.end()).resume());
+  const role = await holding('e1');
+  const sendOne = async () => {
+    const { status, headers, socket } = await connect(role, `bigmail.test:${port}`, pod('p1'));
+    socket.end();
+    await until('its end', () => role.egress.connections.count() === 0);
+    return [status, headers['postfleet-provider']];
+  };
+  const kv = await bus.kv(FLEET_BUCKET);
+  const before = (await kv.get('pool.mail_main'))?.json<object>();
+  const shaped = async (providers: object[], perHour: number) => {
+    const policy = queuePolicySpec.parse({ shaping: { default: { connections: 2, perHour }, providers } });
+    await kv.put('pool.mail_main', JSON.stringify({ ...before, policy }));
+    await until(
+      'the policy',
+      () => role.egress.fleet.pools.get(poolKey('mail/main'))?.policy.shaping.default.perHour === perHour,
+    );
+  };
+  await shaped([], 2);
+  expect([await sendOne(), await sendOne()]).toMatchObject([
+    [200, 'bigmail.test'],
+    [200, 'bigmail.test'],
+  ]);
+  await shaped([{ name: 'bigmail', mxSuffixes: ['bigmail.test'], limits: {} }], 3);
+  expect(await sendOne()).toEqual([200, 'bigmail']);
+  expect((await sendOne())[0]).toBe(429);
+  await kv.put('pool.mail_main', JSON.stringify(before));
 });
 
 describe('changes of holder', () => {

@@ -74,6 +74,8 @@ export class Egress {
   readonly #options: EgressOptions;
 
   readonly #connected = new Map<string, number>();
+  /** By the name that a policy gives a provider. */
+  readonly #unnamed = new Map<string, string>();
 
   constructor(options: EgressOptions) {
     this.#options = options;
@@ -127,6 +129,11 @@ export class Egress {
     }
   }
 
+  /** What the provider that was asked for last under this name is called without a policy. */
+  unnamed(provider: string): string {
+    return this.#unnamed.get(provider) ?? provider;
+  }
+
   /** Connections established from the address so far. */
   connected(address: string): number {
     return this.#connected.get(address) ?? 0;
@@ -168,6 +175,7 @@ export class Egress {
     }
     const { pool, uid, provider, limits } = grant;
     this.epochs.learn(pool, request.epochs);
+    if (grant.unnamed !== provider) this.#unnamed.set(provider, grant.unnamed);
     const owner: Owner = { pool, uid, address, provider };
     const tell = { done: () => {}, ended: () => {} };
     const told = { onDone: () => tell.done(), onEnd: () => tell.ended() };

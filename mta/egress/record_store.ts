@@ -9,9 +9,11 @@ export interface RecordStore<T> {
   write(record: T, revision: number): Promise<number>;
 }
 
-export interface RecordPlace {
+export interface RecordPlace<T> {
   readonly bucket: () => Promise<KV>;
   readonly key: string;
+  /** Where there is no record yet: what this key has, as the record to go on from. */
+  readonly former?: { readonly key: string; readonly as: (record: T) => T } | undefined;
   /** Why NATS is not to be trusted now (a record on a server that may forget it is none): then both calls reject. */
   readonly obstacle: () => string | null;
   /** What a write rejects with when somebody else has written. */
@@ -23,7 +25,7 @@ const WRONG_LAST_SEQUENCE = [10071, 10164];
 /** Well under a lease, so that a stuck write does not cost it. */
 const WRITE_TIMEOUT_MS = 2_000;
 
-export function recordStore<T>({ bucket, key, obstacle, conflict }: RecordPlace): RecordStore<T> {
+export function recordStore<T>({ bucket, key, former, obstacle, conflict }: RecordPlace<T>): RecordStore<T> {
   const trusted = async (): Promise<KV> => {
     const why = obstacle();
     if (why) throw new Error(`NATS: ${why}`);
@@ -31,8 +33,15 @@ export function recordStore<T>({ bucket, key, obstacle, conflict }: RecordPlace)
   };
   return {
     async read() {
-      const entry = await (await trusted()).get(key);
-      if (!entry) return { record: null, revision: 0 };
+      const kv = await trusted();
+      const entry = await kv.get(key);
+      if (!entry) {
+        const before = former && (await kv.get(former.key));
+        return {
+          record: former && before?.operation === 'PUT' ? former.as(before.json<T>()) : null,
+          revision: 0,
+        };
+      }
       return { record: entry.operation === 'PUT' ? entry.json<T>() : null, revision: entry.revision };
     },
     async write(record, revision) {

@@ -104,7 +104,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     },
   });
   const time = newTime(parts);
-  const warmup = newWarmup(parts, time, () => egress.fleet.ipPool);
+  const warmup = newWarmup(parts, time, () => egress);
   let port = settings.POSTFLEET_EGRESS_PORT;
   const caps = newCaps(
     parts,
@@ -112,7 +112,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     () => port,
     (provider) => egress.connections.count((one) => one.provider === provider),
   );
-  const limiter = newLimiter(parts, time, warmupRoom(warmup), caps);
+  const limiter = newLimiter(parts, time, () => egress, warmupRoom(warmup), caps);
   showLimits(() => limiter.show());
   const egress = newEgress(parts, time, limiter, warmup, () => keepers, physician);
   const server = egressServer(egress, caps, parts.tls(), log);
@@ -264,11 +264,12 @@ function newTime({ bus, clock }: RoleParts): SharedTime {
   });
 }
 
-function newWarmup({ bus }: RoleParts, time: SharedTime, ipPool: () => IPPoolSnapshot | null): Warmup {
+function newWarmup({ bus }: RoleParts, time: SharedTime, egress: () => Egress): Warmup {
   const bucket = () => time.known().then(() => bus.kv(WARMUP_BUCKET));
   return new Warmup({
-    ipPool,
-    store: (address, provider) => ledgerStore(bucket, bus.obstacle, address, provider),
+    ipPool: () => egress().fleet.ipPool,
+    store: (address, provider) =>
+      ledgerStore(bucket, bus.obstacle, address, provider, egress().unnamed(provider)),
     now: time.now,
     warn: (error) => log.warn({ err: error }, 'warm-up'),
   });
@@ -298,6 +299,7 @@ const holderOf = ({ settings }: RoleParts, port: number): AddressLease['holder']
 function newLimiter(
   { settings, bus, clock }: RoleParts,
   time: SharedTime,
+  egress: () => Egress,
   other: OtherRoom,
   caps: PoolCaps,
 ): Limiter {
@@ -306,7 +308,8 @@ function newLimiter(
     uid: settings.POSTFLEET_POD_UID,
     clock,
     wallNow: time.now,
-    store: (address, provider) => pairStore(bucket, bus.obstacle, address, provider),
+    store: (address, provider) =>
+      pairStore(bucket, bus.obstacle, address, provider, egress().unnamed(provider)),
     other,
     pool: caps.borrower,
     warn: (error) => log.warn({ err: error }, 'limits'),

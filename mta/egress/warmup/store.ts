@@ -5,17 +5,24 @@ import type { LedgerRecord } from '../../policy/warmup/record.ts';
 import { type RecordStore, recordStore } from '../record_store.ts';
 import { LedgerConflict } from './ledger_keeper.ts';
 
-/** The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now. */
+/**
+ * The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now.
+ * `unnamed`: what the provider was called before a policy gave it a name. A name that has no record goes on with the one from then.
+ */
 export const ledgerStore = (
   bucket: () => Promise<KV>,
   obstacle: () => string | null,
   address: string,
   provider: string,
+  unnamed = provider,
 ): RecordStore<LedgerRecord> =>
   recordStore({
     bucket,
     obstacle,
     key: warmupKey(address, provider),
+    ...(unnamed !== provider && {
+      former: { key: warmupKey(address, unnamed), as: (record: LedgerRecord) => ({ ...record, provider }) },
+    }),
     conflict: (revision, cause) =>
       new LedgerConflict(`the ledger of ${address} at ${provider} is not at revision ${revision}`, { cause }),
   });
