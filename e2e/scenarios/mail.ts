@@ -2,6 +2,7 @@
 import { type Judgement, judge } from '../internet/judge.ts';
 import { generateAll } from '../internet/messages.ts';
 import type { InternetRecord } from '../internet/record.ts';
+import { domainOf } from '../internet/world.ts';
 import { until } from '../rig/process.ts';
 import type { SubmissionResult } from '../sender/record.ts';
 import { sendAll } from '../sender/sender.ts';
@@ -21,6 +22,8 @@ export interface MailPlan {
   readonly domains?: readonly string[];
   /** Called once when half of the messages have their answer. */
   readonly halfWay?: () => Promise<unknown>;
+  /** Called at the beginning; the run ends no sooner. */
+  readonly meanwhile?: () => Promise<unknown>;
 }
 
 /** Every count that must be zero, whatever happens. */
@@ -42,6 +45,8 @@ export async function runPlan(stage: Stage, plan: MailPlan): Promise<MailRun> {
   const submissions = await generateAll({ ...plan, senderDomain: stage.world.senderDomain, domains, prefix });
   const results: SubmissionResult[] = [];
   let happening: Promise<unknown> | undefined;
+  const meanwhile = plan.meanwhile?.();
+  meanwhile?.catch(() => {}); // told below
   await sendAll(submissions, {
     smtp: stage.smtp,
     http: stage.http,
@@ -54,7 +59,7 @@ export async function runPlan(stage: Stage, plan: MailPlan): Promise<MailRun> {
       if (results.length >= submissions.length / 2) happening ??= plan.halfWay?.();
     },
   });
-  await happening;
+  await Promise.all([happening, meanwhile]);
   return settled(stage, results);
 }
 
@@ -71,6 +76,15 @@ async function settled(stage: Stage, results: readonly SubmissionResult[]): Prom
     throw new Error(`fates unknown: ${judgement?.examples.join(', ')}`);
   });
   return { results, records, judgement: judgement as Judgement };
+}
+
+/** Recipients that the provider accepted, by the address they came from. */
+export function acceptedFrom(records: readonly InternetRecord[], provider: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const one of records)
+    if (one.kind === 'attempt' && one.outcome === 'delivered' && domainOf(one.recipient) === provider)
+      counts[one.source] = (counts[one.source] ?? 0) + 1;
+  return counts;
 }
 
 /** Every mail server answers "not now" at RCPT, so that spools fill and no session is at its final dot; or as the world says. */

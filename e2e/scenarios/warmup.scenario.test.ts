@@ -1,10 +1,8 @@
 // Warm-up on a real cluster: one address is young, with a tiny schedule at one provider; one is warmed. The provider counts.
-import type { InternetRecord } from '../internet/record.ts';
-import { domainOf } from '../internet/world.ts';
 import { until } from '../rig/process.ts';
 import { NAMESPACE } from '../stage/install.ts';
 import type { Stage } from '../stage/stage.ts';
-import { runPlan } from './mail.ts';
+import { acceptedFrom, runPlan } from './mail.ts';
 import { sceneOf, sharedStage, takeDownStage } from './stage.ts';
 
 const [YOUNG, WARMED] = ['198.51.100.10', '198.51.100.11'];
@@ -27,15 +25,6 @@ afterAll(async () => {
   if (process.env.KEEP_STAGE !== '1') await takeDownStage();
 }, 120_000);
 
-/** Recipients that the provider accepted, by the address they came from. */
-function acceptedFrom(records: readonly InternetRecord[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const one of records)
-    if (one.kind === 'attempt' && one.outcome === 'delivered' && domainOf(one.recipient) === PROVIDER)
-      counts[one.source] = (counts[one.source] ?? 0) + 1;
-  return counts;
-}
-
 test('never more than the allowance comes from the young address, through kill -9 of its holder; the rest comes from the warmed one', async () => {
   const scene = sceneOf(stage);
   const kill = async () => {
@@ -54,7 +43,7 @@ test('never more than the allowance comes from the young address, through kill -
     wrongSource: 0,
     unknown: 0,
   });
-  const accepted = acceptedFrom(records);
+  const accepted = acceptedFrom(records, PROVIDER);
   expect(Object.keys(accepted).toSorted()).toEqual([YOUNG, WARMED]);
   expect(accepted[YOUNG]).toBeLessThanOrEqual(ALLOWANCE);
   // While a slice is under way the warmed address takes what comes.
