@@ -8,8 +8,11 @@ import { freePorts } from '../e2e/rig/ports.ts';
 import { binFolder, Child, until } from '../e2e/rig/process.ts';
 import { writeIdentity } from '../e2e/rig/rig-identities.ts';
 import { type Bus, connectBus } from '../mta/bus/client.ts';
+import { fileComplaint } from '../mta/bus/complaint.ts';
 import {
   BOUNCE_STREAM,
+  COMPLAINTS_BUCKET,
+  complaintKeys,
   FLEET_BUCKET,
   LEASE_BUCKET,
   mailStream,
@@ -182,7 +185,20 @@ test('egress keeps warm-up ledgers, and the operator reads and deletes them', as
   expect((await kv.get(key))?.operation).toBe('DEL');
 });
 
+test('ingress files complaints, and egress counts them', async () => {
+  const complaint = { version: 1, address: '192.0.2.1', provider: 'google', id: '<1@fbl.example>' } as const;
+  expect(await fileComplaint(ingress, complaint)).toBe(true);
+  expect(await fileComplaint(ingress, complaint)).toBe(false);
+  const watch = await (await egress.kv(COMPLAINTS_BUCKET)).watch({ key: [complaintKeys('192.0.2.1')] });
+  for await (const entry of watch) {
+    expect(entry.json()).toEqual(complaint);
+    break;
+  }
+});
+
 test.each<readonly [Role, string]>([
+  ['delivery', '$KV.complaints.complaint.192.0.2.1.google.x'],
+  ['egress', '$KV.complaints.complaint.192.0.2.1.google.x'],
   ['delivery', '$KV.warmup.warmup.192.0.2.1.google'],
   ['ingress', '$KV.warmup.warmup.192.0.2.1.google'],
   ['ingress', transfer],

@@ -5,6 +5,7 @@ import { log } from '../process/log.ts';
 import { SettingsError } from '../process/settings.ts';
 import { heedTermination } from '../process/termination.ts';
 import { registerAccountCommands } from './account.ts';
+import { registerComplaintCommands } from './complaint.ts';
 import { registerKeyCommands } from './key.ts';
 import { registerRoles } from './roles.ts';
 import { registerStatusCommand } from './status.ts';
@@ -19,6 +20,7 @@ registerStatusCommand(program);
 registerAccountCommands(program);
 registerKeyCommands(program);
 registerSuppressionCommands(program);
+registerComplaintCommands(program);
 registerRoles(program);
 
 try {

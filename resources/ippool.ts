@@ -193,6 +193,7 @@ export const ipPoolStatus = z.object({
                 .enum(['Hold', 'StepBack'])
                 .optional()
                 .describe('How the last day with mail was judged, if it was not a good one.'),
+              because: z.string().optional().describe('What that verdict came of.'),
             }),
           )
           .optional()

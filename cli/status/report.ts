@@ -52,8 +52,9 @@ export function warmupRows(pool: PoolResource, ipPools: readonly IPPoolResource[
   return (ipPool?.status?.addresses ?? []).flatMap(({ address, warmup = [] }) =>
     warmup
       .filter((one) => one.allowance !== undefined || one.suspended)
-      .map(({ provider, day, used, allowance = null, suspended, verdict }) => {
-        const state = suspended ? `stopped: ${suspended}` : (verdict ?? 'rises');
+      .map(({ provider, day, used, allowance = null, suspended, verdict, because }) => {
+        const why = because ? ` after ${because}` : '';
+        const state = suspended ? `stopped: ${suspended}` : verdict ? `${verdict}${why}` : 'rises';
         return { address, provider, day, used, allowance, state };
       }),
   );

@@ -39,6 +39,12 @@ export const warmupKey = (address: string, provider: string): string =>
   `warmup.${keyToken(address)}.${keyToken(provider)}`;
 /** The keys of all ledgers of an address. */
 export const warmupKeys = (address: string): string => `warmup.${keyToken(address)}.>`;
+/** KV bucket of complaints (complaint.ts), one key each: whoever hears of one files it, egress counts it. Forgets after a week. */
+export const COMPLAINTS_BUCKET = 'complaints';
+export const complaintKey = (address: string, provider: string, id: string): string =>
+  `complaint.${keyToken(address)}.${keyToken(provider)}.${id}`;
+/** The keys of all complaints about an address. */
+export const complaintKeys = (address: string): string => `complaint.${keyToken(address)}.>`;
 /** What a KV key may not have (the colons of IPv6, whatever a host calls itself) becomes a dash. */
 const keyToken = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, '-').replace(/\.(?=\.|$)/g, '.-');
 

@@ -54,7 +54,7 @@ describe('a former owner that stated nothing', () => {
     expect(recipients(sink.mails)).toEqual(LETS_PASS);
     expect(await fixture.stored()).toBe(2);
     phantom.renews = false;
-    await until('the rest, once the lease has run out', () => sink.mails.length === 5);
+    await until('the rest, once the lease has run out', () => sink.mails.length === 5, 30_000);
     expect(recipients(sink.mails)).toEqual(ALL);
     // Without its lease it has no address: that is as good as a confirmation.
     expect(await possiblyRepeated(pod)).toBe(0);
@@ -68,7 +68,7 @@ describe('a former owner that stated nothing', () => {
     expect(recipients(sink.mails)).toEqual(LETS_PASS);
     expect(await possiblyRepeated(pod)).toBe(0);
     phantom.renews = false;
-    await until('the rest', () => sink.mails.length === 5);
+    await until('the rest', () => sink.mails.length === 5, 30_000);
     expect(recipients(sink.mails)).toEqual(ALL);
     expect(await possiblyRepeated(pod)).toBe(2);
   }, 60_000);
@@ -81,7 +81,7 @@ describe('a former owner that stated nothing', () => {
     await until('the other shard to be given up', () => pod.statement().held.length === 1);
     expect(pod.statement().held).toEqual([{ shard: 0, epoch: expect.any(Number), unacknowledged: 0 }]);
     phantom.renews = false;
-    await until('this one as well', () => pod.statement().held.length === 0);
+    await until('this one as well', () => pod.statement().held.length === 0, 30_000);
     expect(sink.mails).toHaveLength(3);
   }, 60_000);
 });

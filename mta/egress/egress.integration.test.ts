@@ -10,7 +10,14 @@ import { Readiness } from '../../process/health.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
 import { type Bus, connectBus } from '../bus/client.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, leaseKey, poolKey } from '../bus/names.ts';
+import {
+  COMPLAINTS_BUCKET,
+  FLEET_BUCKET,
+  LEASE_BUCKET,
+  LIMITS_BUCKET,
+  leaseKey,
+  poolKey,
+} from '../bus/names.ts';
 import type { AddressLease, Assignment } from '../bus/snapshot.ts';
 import { monotonicClock } from './keeper.ts';
 import { type Role, startRole } from './role.ts';
@@ -47,6 +54,7 @@ beforeAll(async () => {
   const kvm = new Kvm(bus.js);
   await kvm.create(LEASE_BUCKET);
   await kvm.create(LIMITS_BUCKET);
+  await kvm.create(COMPLAINTS_BUCKET);
   const fleet = await kvm.create(FLEET_BUCKET);
   const policy = queuePolicySpec.parse({
     shaping: {

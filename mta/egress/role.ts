@@ -8,7 +8,7 @@ import { log as rootLog } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
 import { followKeys } from '../bus/follow.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, WARMUP_BUCKET } from '../bus/names.ts';
+import { COMPLAINTS_BUCKET, FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, WARMUP_BUCKET } from '../bus/names.ts';
 import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import { announce } from './announce.ts';
 import { broughtUpPresence } from './bringup.ts';
@@ -36,6 +36,7 @@ import { fixedPresence, type Presence } from './presence.ts';
 import { egressServer } from './server.ts';
 import type { EgressSettings } from './settings.ts';
 import { natsTime, SharedTime } from './time.ts';
+import { Complaints } from './warmup/complaints.ts';
 import { warmupRoom } from './warmup/other_room.ts';
 import { ledgerStore } from './warmup/store.ts';
 import { Warmup } from './warmup/warmup.ts';
@@ -104,7 +105,11 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     },
   });
   const time = newTime(parts);
-  const warmup = newWarmup(parts, time, () => egress);
+  const complaints = new Complaints(
+    () => bus.kv(COMPLAINTS_BUCKET),
+    (error) => log.warn({ err: error }, 'complaints'),
+  );
+  const warmup = newWarmup(parts, time, () => egress, complaints);
   let port = settings.POSTFLEET_EGRESS_PORT;
   const caps = newCaps(
     parts,
@@ -153,7 +158,9 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     if (!key.startsWith('ippool.') || closing) return;
     const { ipPool } = egress.fleet;
     warmup.replan();
-    keepers.keep(eligible(ipPool, settings.POSTFLEET_NODE_NAME), ipPool?.bringUp);
+    const mine = eligible(ipPool, settings.POSTFLEET_NODE_NAME);
+    keepers.keep(mine, ipPool?.bringUp);
+    complaints.follow(ipPool?.warmup ? mine.map(({ address }) => address) : []);
   };
   const following = followKeys(
     () => bus.kv(FLEET_BUCKET),
@@ -210,6 +217,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
       clearInterval(askForCaps);
       await caps.close();
       await warmup.close();
+      complaints.close();
       server.close();
       server.closeAllConnections();
       await following;
@@ -264,7 +272,12 @@ function newTime({ bus, clock }: RoleParts): SharedTime {
   });
 }
 
-function newWarmup({ bus }: RoleParts, time: SharedTime, egress: () => Egress): Warmup {
+function newWarmup(
+  { bus }: RoleParts,
+  time: SharedTime,
+  egress: () => Egress,
+  complaints: Complaints,
+): Warmup {
   const bucket = () => time.known().then(() => bus.kv(WARMUP_BUCKET));
   return new Warmup({
     ipPool: () => egress().fleet.ipPool,
@@ -272,6 +285,7 @@ function newWarmup({ bus }: RoleParts, time: SharedTime, egress: () => Egress): 
       ledgerStore(bucket, bus.obstacle, address, provider, egress().unnamed(provider)),
     now: time.now,
     warn: (error) => log.warn({ err: error }, 'warm-up'),
+    complaintsAfter: complaints.after,
   });
 }
 

@@ -4,6 +4,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { Bus } from '../../mta/bus/client.ts';
 import {
+  COMPLAINTS_BUCKET,
   FLEET_BUCKET,
   LEASE_BUCKET,
   LIMITS_BUCKET,
@@ -105,10 +106,13 @@ export async function ensureFleetAssets(
   for (const bucket of [FLEET_BUCKET, LEASE_BUCKET, WARMUP_BUCKET])
     await ensureBucket(bus, manager, bucket, profile.replicas);
   await ensureBucket(bus, manager, LIMITS_BUCKET, profile.replicas, LIMITS_KEPT_MS);
+  await ensureBucket(bus, manager, COMPLAINTS_BUCKET, profile.replicas, COMPLAINTS_KEPT_MS);
 }
 
 /** Egress says again every hour what is reserved; its longest window is a day. */
 const LIMITS_KEPT_MS = 2 * 86_400_000;
+/** A provider that gets no mail for longer has nothing to be held. */
+const COMPLAINTS_KEPT_MS = 7 * 86_400_000;
 
 async function ensureBucket(
   bus: Pick<Bus, 'js'>,

@@ -48,8 +48,10 @@ test('a day that is over is shown as the next begins, although nobody has writte
   expect(warmupOf('192.0.2.1', pool, [good], NOW + DAY)).toEqual([
     { provider: 'google', day: 2, allowance: 200, used: 0 },
   ]);
-  const bad = { ...good, tally: { accepted: 80, deferred: 10, bounced: 0, complained: 0 } };
-  expect(warmupOf('192.0.2.1', pool, [bad], NOW + DAY)).toMatchObject([{ day: 1, used: 0, verdict: 'Hold' }]);
+  const bad = { ...good, tally: { accepted: 2000, deferred: 0, bounced: 0, complained: 4 } };
+  expect(warmupOf('192.0.2.1', pool, [bad], NOW + DAY)).toMatchObject([
+    { day: 1, used: 0, verdict: 'Hold', because: '0.20 % complained' },
+  ]);
 });
 
 test('past its schedule there is no allowance, and the address is not warming any more', () => {
@@ -68,10 +70,11 @@ test('the condition and the column say what is wrong', () => {
     message: '192.0.2.1 at yahoo: 25 % bounced: 550 5.7.1 blocked',
   });
   expect(suspendedColumn(shown(stopped))).toEqual({ suspended: '192.0.2.1' });
-  const held = ledger('google', { closed: { verdict: 'StepBack', cause: null, day: '2026-04-30' } });
+  const cause = { signal: 'complained', rate: 0.004 } as const;
+  const held = ledger('google', { closed: { verdict: 'StepBack', cause, day: '2026-04-30' } });
   expect(warmupCondition(shown(held))).toMatchObject({
     reason: 'WarmupHeld',
-    message: '192.0.2.1 at google: StepBack',
+    message: '192.0.2.1 at google: StepBack after 0.40 % complained',
   });
 });
 

@@ -1,4 +1,5 @@
 // What an IPPool's status says of the warm-up of its addresses. Pure.
+import { causeText } from '../../mta/policy/warmup/health.ts';
 import { planFor, type WarmupPool } from '../../mta/policy/warmup/plan.ts';
 import { type LedgerRecord, rolled, stageOf } from '../../mta/policy/warmup/record.ts';
 import type { NewCondition } from '../../resources/conditions.ts';
@@ -38,12 +39,14 @@ function statusOf(record: LedgerRecord): WarmupStatus {
     ...(allowance !== null && { allowance }),
     used,
     ...(suspended && { suspended: sentence(suspended) }),
-    ...(closed && closed.verdict !== 'Advance' && { verdict: closed.verdict }),
+    ...(closed && closed.verdict !== 'Advance' && { verdict: closed.verdict, ...because(closed.cause) }),
   };
 }
 
-const sentence = ({ signal, rate, reply }: NonNullable<LedgerRecord['suspended']>): string =>
-  `${(rate * 100).toFixed(signal === 'complained' ? 2 : 0)} % ${signal}${reply ? `: ${reply}` : ''}`;
+const because = (cause: NonNullable<LedgerRecord['closed']>['cause']): { readonly because?: string } =>
+  cause ? { because: causeText(cause) } : {};
+const sentence = (suspended: NonNullable<LedgerRecord['suspended']>): string =>
+  causeText(suspended, suspended.reply);
 
 type Seen = { readonly records: readonly LedgerRecord[] } | null;
 
@@ -95,7 +98,11 @@ export function warmupCondition(addresses: readonly Shown[]): NewCondition {
   if (held.length > 0)
     return {
       ...{ type: 'WarmupOnSchedule', status: 'False', reason: 'WarmupHeld' },
-      message: named(held, ({ address, provider, verdict }) => `${address} at ${provider}: ${verdict}`),
+      message: named(
+        held,
+        ({ address, provider, verdict, because: why }) =>
+          `${address} at ${provider}: ${verdict}${why ? ` after ${why}` : ''}`,
+      ),
     };
   return {
     ...{ type: 'WarmupOnSchedule', status: 'True', reason: 'AsExpected' },

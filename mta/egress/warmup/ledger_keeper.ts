@@ -15,6 +15,7 @@ import {
   reserve,
   settle,
   wantsSlice,
+  withComplaints,
 } from '../../policy/warmup/ledger.ts';
 import { beginRecord, type LedgerRecord, type WarmupPlan } from '../../policy/warmup/record.ts';
 import type { RecordStore } from '../record_store.ts';
@@ -32,6 +33,8 @@ export interface LedgerKeeperOptions {
   /** ms since the epoch. */
   readonly now: () => number;
   readonly warn: (error: unknown) => void;
+  /** Revisions of the complaints after one. */
+  readonly complaintsAfter?: (revision: number) => readonly number[];
 }
 
 /** How soon a reservation that failed is tried again. */
@@ -145,7 +148,9 @@ export class LedgerKeeper {
 
   async #write(): Promise<void> {
     for (let turn = 1; ; turn++) {
-      const ledger = this.#current && this.#ledger ? this.#ledger : await this.#read();
+      const known = this.#current && this.#ledger ? this.#ledger : await this.#read();
+      // Not taken into what is known before the write is confirmed: the record says up to where they are counted.
+      const ledger = withComplaints(known, this.#complaints, this.#plan);
       const { store, now } = this.#options;
       this.#givingBack = this.#leaving;
       const next = this.#givingBack
@@ -181,7 +186,14 @@ export class LedgerKeeper {
   /** To be called every second or so: writes what has waited long enough. */
   tick(): void {
     const old = this.#options.now() - this.#wroteAt;
-    if (this.#due || (this.#hasNews && Math.abs(old) >= FLUSH_MS)) void this.reserve();
+    if (this.#due || this.#complaints.length > 0 || (this.#hasNews && Math.abs(old) >= FLUSH_MS))
+      void this.reserve();
+  }
+
+  /** Those that the record does not count yet. */
+  get #complaints(): readonly number[] {
+    const counted = this.#ledger?.record.complaintsTo ?? 0;
+    return (this.#ledger && this.#options.complaintsAfter?.(counted)) ?? [];
   }
 
   get #hasNews(): boolean {

@@ -39,11 +39,7 @@ function roomOf(warmup: Warmup, address: string, provider: string): Room {
     case 'Exhausted':
       return none('WarmupExhausted', `the allowance of ${at} is used up for today`, untilTomorrow());
     case 'Suspended':
-      return none(
-        'WarmupSuspended',
-        `${at} is stopped for today: ${room.reply ?? 'no reply'}`,
-        untilTomorrow(),
-      );
+      return none('WarmupSuspended', `${at} is stopped for today: ${room.why}`, untilTomorrow());
   }
 }
 

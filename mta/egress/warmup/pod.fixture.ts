@@ -4,8 +4,9 @@ import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectBus } from '../../bus/client.ts';
-import { WARMUP_BUCKET } from '../../bus/names.ts';
+import { COMPLAINTS_BUCKET, WARMUP_BUCKET } from '../../bus/names.ts';
 import type { IPPoolSnapshot } from '../../bus/snapshot.ts';
+import { Complaints } from './complaints.ts';
 import { ledgerStore } from './store.ts';
 import { Warmup } from './warmup.ts';
 
@@ -37,11 +38,17 @@ const settings = {
 const bus = await connectBus(settings, 'egress');
 const state: { scene: Scene | null } = { scene: null };
 let since = 0;
+const complaints = new Complaints(
+  () => bus.kv(COMPLAINTS_BUCKET),
+  () => {},
+);
+complaints.follow([address]);
 const warmup = new Warmup({
   ipPool: () => state.scene?.ipPool ?? null,
   store: (a, provider) => ledgerStore(() => bus.kv(WARMUP_BUCKET), bus.obstacle, a, provider),
   now: () => (state.scene?.at ?? 0) + performance.now() - since,
   warn: () => {},
+  complaintsAfter: complaints.after,
 });
 setInterval(() => warmup.tick(), 50).unref();
 

@@ -7,6 +7,7 @@ import { type Nats, startNats, until } from '../../../e2e/rig/servers.ts';
 import { ensureFleetAssets } from '../../../operator/nats/assets.ts';
 import { warmupSpec } from '../../../resources/warmup.ts';
 import { type Bus, connectBus } from '../../bus/client.ts';
+import { fileComplaint } from '../../bus/complaint.ts';
 import { WARMUP_BUCKET, warmupKey } from '../../bus/names.ts';
 import { sliceOf } from '../../policy/warmup/ledger.ts';
 import type { LedgerRecord } from '../../policy/warmup/record.ts';
@@ -165,4 +166,39 @@ test('a hand-over in order loses nothing; without NATS what is in hand goes and 
   // Writes whose answer was lost with the server may have reserved a slice for nobody.
   expect(total(first, second)).toBeGreaterThanOrEqual(20_000 - 2 * sliceOf(20_000));
   expect(first.accepted).toBe(before);
+}, 60_000);
+
+test('complaints end the day, count once through changes of holder, and the next day goes on', async () => {
+  const address = '192.0.2.4';
+  const file = (...ids: readonly string[]) =>
+    Promise.all(
+      ids.map((id) => fileComplaint(bus, { version: 1, address, provider: 'google', id: `<${id}@fbl>` })),
+    );
+  const scene = sceneOf(address, NOON, [100_000, 200_000, 400_000]);
+  const pair = [new Pod(address), new Pod(address)];
+  for (const pod of pair) pod.play(scene);
+  await until('mail', () => total(...pair) > 1000);
+  expect(await file('a', 'b')).toEqual([true, true]);
+  expect(await file('b', 'a')).toEqual([false, false]);
+  await until('both in the record', async () => (await stored(address))?.tally.complained === 2);
+  expect(await stored(address)).toMatchObject({ suspended: null });
+  // Beyond 0.3 % of all that the day allows, whatever of it has gone by now.
+  await file(...Array.from({ length: 318 }, (_, i) => `${i}`));
+  for (const pod of pair) await pod.settles('Suspended');
+  await pair[0]?.kill();
+  const next = new Pod(address);
+  next.play(scene);
+  await next.settles('Suspended');
+  expect(next.accepted).toBe(0);
+  expect(await stored(address)).toMatchObject({
+    tally: { complained: 320 },
+    suspended: { signal: 'complained', rate: expect.any(Number), reply: null },
+  });
+  await pair[1]?.kill();
+  next.play(sceneOf(address, NOON + DAY, [100_000, 200_000, 400_000]));
+  await until('mail of the next day', () => next.accepted > 1000);
+  expect(await stored(address)).toMatchObject({
+    ...{ day: '2026-05-02', allowance: 100_000, suspended: null, tally: { complained: 0 } },
+    closed: { verdict: 'StepBack', cause: { signal: 'complained' } },
+  });
 }, 60_000);

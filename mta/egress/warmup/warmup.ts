@@ -1,4 +1,5 @@
 // The ledgers of all addresses that this pod holds: made when they are first asked for, forgotten when their day is over.
+import { causeText } from '../../policy/warmup/health.ts';
 import type { Claim, Outcome } from '../../policy/warmup/ledger.ts';
 import { planFor, type WarmupPool } from '../../policy/warmup/plan.ts';
 import { type LedgerRecord, stageOf } from '../../policy/warmup/record.ts';
@@ -12,6 +13,8 @@ export interface WarmupOptions {
   /** ms since the epoch. */
   readonly now: () => number;
   readonly warn: (error: unknown) => void;
+  /** Revisions of the complaints about an address at a provider after one. */
+  readonly complaintsAfter?: (address: string, provider: string, revision: number) => readonly number[];
 }
 
 /** What warm-up lets a connection carry now. */
@@ -24,7 +27,7 @@ export type Room =
   /** What may be in hand at once is in open grants; it comes back as they end. */
   | { readonly kind: 'Busy' }
   | { readonly kind: 'Exhausted' }
-  | { readonly kind: 'Suspended'; readonly reply: string | null };
+  | { readonly kind: 'Suspended'; readonly why: string };
 
 /** What a caller may know of the day, so that it need not ask in vain. */
 export interface DayView {
@@ -72,8 +75,9 @@ export class Warmup {
     if (!keeper) return { kind: 'Warmed' };
     const answer = keeper.look();
     if ('claim' in answer) return { kind: 'Open', recipients: answer.claim.units };
+    const suspended = keeper.ledger?.suspended;
     if (answer.refused === 'Suspended')
-      return { kind: 'Suspended', reply: keeper.ledger?.suspended?.reply ?? null };
+      return { kind: 'Suspended', why: suspended ? causeText(suspended, suspended.reply) : '' };
     return { kind: answer.refused };
   }
 
@@ -115,8 +119,11 @@ export class Warmup {
     }
     const plan = known ? null : planFor(this.#options.ipPool(), address, provider);
     if (!plan) return null;
-    const { store, now, warn } = this.#options;
-    const keeper = new LedgerKeeper({ address, provider, plan, store: store(address, provider), now, warn });
+    const { store, now, warn, complaintsAfter } = this.#options;
+    const keeper = new LedgerKeeper({
+      ...{ address, provider, plan, store: store(address, provider), now, warn },
+      complaintsAfter: (revision) => complaintsAfter?.(address, provider, revision) ?? [],
+    });
     this.#keepers.set(key, { address, provider, keeper, askedAt: now(), planned: true });
     return keeper;
   }

@@ -46,6 +46,10 @@ export interface Judgement {
   readonly cause: { readonly signal: Signal; readonly rate: number } | null;
 }
 
+/** "0.40 % complained: 550 5.7.1 …" */
+export const causeText = ({ signal, rate }: NonNullable<Judgement['cause']>, reply: string | null = null) =>
+  `${(rate * 100).toFixed(signal === 'complained' ? 2 : 0)} % ${signal}${reply ? `: ${reply}` : ''}`;
+
 const SIGNALS: readonly Signal[] = ['complained', 'bounced', 'deferred'];
 
 /** The worst verdict of the three signals. */

@@ -13,6 +13,7 @@ import {
   reserve,
   settle,
   wantsSlice,
+  withComplaints,
 } from './ledger.ts';
 import { beginRecord, stageOf, type WarmupPlan } from './record.ts';
 
@@ -228,4 +229,49 @@ test('the next slice is wanted at half of one, and at the end of the day', () =>
   expect(wantsSlice(busy, START)).toBe(false);
   expect(wantsSlice(settle(busy, one, { accepted: 6 }, plan), START)).toBe(true);
   expect(wantsSlice(sendAll(fresh(), START).ledger, START)).toBe(false);
+});
+
+describe('complaints', () => {
+  const busy = () => {
+    const { ledger, claim: one } = claimed(
+      fetched(openLedger({ ...fresh().record, allowance: 30_000 }), START, 1e9, big),
+      1500,
+    );
+    return settle(ledger, one, { accepted: 1500 }, big);
+  };
+  const big: WarmupPlan = { ...plan, schedule: [{ day: 1, perDay: 30_000 }] };
+
+  test.each<[string, readonly number[], number | undefined, number, string | null]>([
+    ['none', [], undefined, 0, null],
+    ['two are too few', [4, 9], 9, 2, null],
+    ['three of 1,500 repeat the day', [4, 9, 12], 12, 3, null],
+    ['five of 1,500 end it', [4, 5, 6, 9, 12], 12, 5, 'complained'],
+  ])('%s', (_, revisions, complaintsTo, complained, signal) => {
+    const next = reserve(withComplaints(busy(), revisions, big), START, 1e9, big);
+    expect(next.record.tally).toMatchObject({ accepted: 1500, complained });
+    expect(next.record.complaintsTo).toBe(complaintsTo);
+    expect(next.record.suspended?.signal ?? null).toBe(signal);
+    if (signal)
+      expect(next).toMatchObject({ units: 0, record: { suspended: { rate: 5 / 1500, reply: null } } });
+  });
+
+  test('each counts once, however often a ledger hears of it and whatever became of a write', () => {
+    const before = busy();
+    const written = reserve(withComplaints(before, [4, 9], big), START, 0, big);
+    // Its answer was lost: the record is read again, on top of the ledger as it was.
+    const again = withComplaints(reread(before, written.record), [4, 9, 12], big);
+    expect(again.record).toMatchObject({ complaintsTo: 12, tally: { complained: 3 } });
+    expect(withComplaints(confirmed(before, written), [9, 4], big).record.tally.complained).toBe(2);
+    const successor = openLedger(written.record);
+    expect(withComplaints(successor, [4, 9], big)).toBe(successor);
+  });
+
+  test('they say nothing of a new day, and the next one rises again', () => {
+    const stopped = confirmed(busy(), reserve(withComplaints(busy(), [1, 2, 3, 4, 5], big), START, 0, big));
+    expect(claim(stopped, START, 1)).toMatchObject({ refused: 'Suspended' });
+    const tomorrow = withComplaints(fetched(stopped, START + DAY, 1e9, big), [1, 2, 3, 4, 5], big);
+    expect(tomorrow.record).toMatchObject({ complaintsTo: 5, suspended: null, tally: { complained: 0 } });
+    expect(tomorrow.record.closed).toMatchObject({ verdict: 'StepBack', cause: { signal: 'complained' } });
+    expect(claim(tomorrow, START + DAY, 1)).toHaveProperty('claim');
+  });
 });

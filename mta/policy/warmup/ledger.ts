@@ -179,13 +179,35 @@ export function settle(ledger: Ledger, one: Claim, outcome: Outcome, plan: Warmu
   };
 }
 
-/** Takes in outcomes that belong to no claim, such as complaints; they count on the day they arrive. */
+/** Takes in outcomes that belong to no claim. */
 export function observe(ledger: Ledger, outcome: Outcome, plan: WarmupPlan): Ledger {
   const news = { ...ledger.news, tally: addTally(ledger.news.tally, outcome) };
-  if (ledger.suspended || ledger.record.allowance === null) return { ...ledger, news };
-  const { verdict, cause } = judge(addTally(ledger.record.tally, news.tally), plan.thresholds);
-  const suspended = verdict === 'StepBack' && cause ? { ...cause, reply: outcome.reply ?? null } : null;
-  return { ...ledger, news, suspended };
+  return judged({ ...ledger, news }, plan, outcome.reply ?? null);
+}
+
+/**
+ * Takes in complaints, which are known by their revisions, on the day that the record is open for. They stand in the record and not in
+ * the news: what a record counts and up to where it has counted are one write, so each counts once, whoever holds the address and whatever
+ * became of a write.
+ */
+export function withComplaints(ledger: Ledger, revisions: readonly number[], plan: WarmupPlan): Ledger {
+  const { complaintsTo = 0, tally } = ledger.record;
+  const more = revisions.filter((one) => one > complaintsTo);
+  if (more.length === 0) return ledger;
+  const record = {
+    ...ledger.record,
+    tally: addTally(tally, { complained: more.length }),
+    complaintsTo: more.reduce((a, b) => Math.max(a, b)),
+  };
+  return judged({ ...ledger, record }, plan, null);
+}
+
+/** Suspended when the day has passed a step-back threshold. */
+function judged(ledger: Ledger, plan: WarmupPlan, reply: string | null): Ledger {
+  const { record, news, suspended } = ledger;
+  if (suspended || record.allowance === null) return ledger;
+  const { verdict, cause } = judge(addTally(record.tally, news.tally), plan.thresholds);
+  return verdict === 'StepBack' && cause ? { ...ledger, suspended: { ...cause, reply } } : ledger;
 }
 
 /** Whether a slice should be fetched before it is needed: less than half of one is in hand. */

@@ -38,6 +38,8 @@ export interface LedgerRecord {
   readonly used: number;
   /** Outcomes of this day, as far as they were reported. */
   readonly tally: Tally;
+  /** Complaints up to this revision of their bucket are in a tally; absent: none is. */
+  readonly complaintsTo?: number;
   /** The reply that passed a step-back threshold: nothing more this day. */
   readonly suspended: (NonNullable<Judgement['cause']> & { readonly reply: string | null }) | null;
   /** How the last day with mail was judged; for status. */

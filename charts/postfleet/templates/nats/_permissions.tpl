@@ -16,7 +16,9 @@
         "mail.>"
         "$JS.API.INFO", "$JS.API.CONSUMER.INFO.BOUNCES.ingress", "$JS.API.CONSUMER.MSG.NEXT.BOUNCES.ingress"
         "$JS.ACK.BOUNCES.>", "$JS.ACK.*.*.BOUNCES.>"
+        "$KV.complaints.>"
         {{ include "postfleet.nats.readBucket" "fleet" }}
+        {{ include "postfleet.nats.readBucket" "complaints" }}
       ]
       # Transfers are between delivery pods.
       deny: ["mail.*.*.transfer"]
@@ -51,6 +53,7 @@
         {{ include "postfleet.nats.readBucket" "leases" }}
         {{ include "postfleet.nats.readBucket" "warmup" }}
         {{ include "postfleet.nats.readBucket" "limits" }}
+        {{ include "postfleet.nats.readBucket" "complaints" }}
       ]
     }
     subscribe: { allow: ["_INBOX_egress.>"] }
