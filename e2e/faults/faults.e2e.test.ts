@@ -27,6 +27,13 @@ const named = (name: string): Fault => {
   return found;
 };
 
+/** What could not be done at first, because the machine was slow, is tried once more. */
+function* steps(log: readonly string[]): Generator<readonly Fault[]> {
+  yield* SHORT.map((step) => step.map(named));
+  const missing = SHORT.flat().filter((name) => log.some((line) => line.includes(`${name}: not done`)));
+  yield* missing.map((name) => [named(name)]);
+}
+
 afterAll(async () => {
   if (process.env.KEEP_STAGE !== '1') await openCluster(NAME).down();
 }, 120_000);
@@ -39,7 +46,7 @@ test('nothing lost, repeated without reason, or delivered against the word, what
     perSecond: 8,
     minutes: 10,
     holdAtMostSeconds: 8,
-    steps: SHORT.map((step) => step.map(named)),
+    steps: steps(log),
     log: (line) => log.push(`${new Date().toISOString().slice(11, 19)}  ${line}`),
   });
   const outcome = await run.run();
@@ -49,6 +56,6 @@ test('nothing lost, repeated without reason, or delivered against the word, what
     troubles: [],
     told: '',
   });
-  expect(Object.keys(outcome.events)).toHaveLength(SHORT.flat().length);
+  expect(SHORT.flat().filter((name) => !outcome.events[name])).toEqual([]);
   expect(outcome.verdict.judgement.delivered).toBeGreaterThan(300);
 }, 1_500_000);
