@@ -1,10 +1,10 @@
-import { jest } from '@jest/globals';
-import { Command } from 'commander';
+import { connectTo } from '../e2e/rig/bus.ts';
 import { type Nats, startNats, until } from '../e2e/rig/servers.ts';
-import { type Bus, connectBus } from '../mta/bus/client.ts';
+import type { Bus } from '../mta/bus/client.ts';
 import { COMPLAINTS_BUCKET, complaintKeys, FLEET_BUCKET, ipPoolSnapshotKey } from '../mta/bus/names.ts';
 import { ensureFleetAssets } from '../operator/nats/assets.ts';
 import { registerComplaintCommands } from './complaint.ts';
+import { printing } from './printed.fixture.ts';
 
 const ADDRESS = '2001:db8::25';
 let nats: Nats;
@@ -13,13 +13,7 @@ let bus: Bus;
 beforeAll(async () => {
   nats = await startNats();
   Object.assign(process.env, nats.env, { POSTFLEET_IDENTITY_DIR: '/nowhere' });
-  const settings = {
-    POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-    POSTFLEET_NATS_REPLICAS: 1,
-    POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-    POSTFLEET_IDENTITY_DIR: '/nowhere',
-  };
-  bus = await connectBus(settings, 'operator');
+  bus = await connectTo(nats, 'operator');
   await until('JetStream', () =>
     ensureFleetAssets(bus, { replicas: 1, shardMaxBytes: 1 << 20 }).then(() => true),
   );
@@ -31,18 +25,7 @@ afterAll(async () => {
   await nats?.stop();
 });
 
-/** Runs the command in this process and gives what it printed. */
-async function postfleet(...args: string[]): Promise<string> {
-  const program = new Command('postfleet').exitOverride();
-  registerComplaintCommands(program);
-  const print = jest.spyOn(console, 'log').mockImplementation(() => {});
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return print.mock.calls.map(([line]) => String(line)).join('\n');
-  } finally {
-    print.mockRestore();
-  }
-}
+const postfleet = printing(registerComplaintCommands);
 
 test('each report is filed once, under its address', async () => {
   expect(await postfleet('complaint', 'add', ADDRESS, 'Google', '<1@fbl>', '<2@fbl>')).toBe('added 2 of 2');

@@ -1,13 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
-import { Command } from 'commander';
 import { type Postgres, startPostgres } from '../e2e/rig/servers.ts';
 import { openDatabase } from '../gateway/db.ts';
 import { migrate } from '../gateway/migrate.ts';
 import { registerAccountCommands } from './account.ts';
 import { registerKeyCommands } from './key.ts';
+import { printing } from './printed.fixture.ts';
 import { registerSuppressionCommands } from './suppression.ts';
 
 let postgres: Postgres;
@@ -23,20 +22,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs the command in this process and gives what it printed. */
-async function postfleet(...args: string[]): Promise<string> {
-  const program = new Command('postfleet').exitOverride();
-  registerAccountCommands(program);
-  registerKeyCommands(program);
-  registerSuppressionCommands(program);
-  const print = jest.spyOn(console, 'log').mockImplementation(() => {});
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return print.mock.calls.map(([line]) => String(line)).join('\n');
-  } finally {
-    print.mockRestore();
-  }
-}
+const postfleet = printing(registerAccountCommands, registerKeyCommands, registerSuppressionCommands);
 
 test('before the gateway has run, the verbs say what is missing', async () => {
   await expect(postfleet('account', 'list')).rejects.toMatchObject({

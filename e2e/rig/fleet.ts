@@ -11,7 +11,7 @@ import { createAccount } from '../../gateway/accounts.ts';
 import { openDatabase } from '../../gateway/db.ts';
 import { createKey } from '../../gateway/keys.ts';
 import { migrate } from '../../gateway/migrate.ts';
-import { type Bus, connectBus } from '../../mta/bus/client.ts';
+import type { Bus } from '../../mta/bus/client.ts';
 import { assignmentKey, FLEET_BUCKET, poolKey } from '../../mta/bus/names.ts';
 import type { Assignment, Statement } from '../../mta/bus/snapshot.ts';
 import { createAuthority } from '../../operator/authority/authority.ts';
@@ -19,6 +19,7 @@ import { DELIVERY_NODE_OPTIONS } from '../../operator/desired/delivery-statefuls
 import { EGRESS_NODE_OPTIONS } from '../../operator/desired/egress-deployment.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
 import { clientTls } from '../../process/identity/tls.ts';
+import { connectTo } from './bus.ts';
 import { type Nats, startNats } from './nats.ts';
 import { freePorts } from './ports.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -85,15 +86,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   });
   const postgres = await startPostgres();
   const operatorDir = await identity('operator', 'operator');
-  const bus = await connectBus(
-    {
-      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: options.natsServers ?? 1,
-      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: operatorDir,
-    },
-    'operator',
-  );
+  const bus = await connectTo(nats, 'operator', {
+    replicas: options.natsServers ?? 1,
+    identityDir: operatorDir,
+  });
   const sealingKey = randomBytes(32);
   const { domain, pool, ipPool, dkimRecords } = snapshots(NAMESPACE, options, sealingKey);
   const key = poolKey(`${NAMESPACE}/${POOL}`);

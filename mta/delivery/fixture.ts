@@ -1,5 +1,4 @@
 // What delivery's integration tests run against: nats-server, egress on loopback, SMTP servers that behave as told.
-
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +6,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { PubAck } from '@nats-io/jetstream';
 import { Registry } from 'prom-client';
+import { connectTo } from '../../e2e/rig/bus.ts';
 import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
@@ -14,7 +14,7 @@ import { Readiness } from '../../process/health.ts';
 import { clientTls, type Expected, serverTls } from '../../process/identity/tls.ts';
 import { log } from '../../process/log.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
-import { type Bus, connectBus } from '../bus/client.ts';
+import type { Bus } from '../bus/client.ts';
 import {
   assignmentKey,
   BOUNCE_STREAM,
@@ -345,17 +345,6 @@ export class Fixture {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
-
-const connectTo = ({ env }: Nats, name: string): Promise<Bus> =>
-  connectBus(
-    {
-      POSTFLEET_NATS_URL: env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: 1,
-      POSTFLEET_NATS_MONITOR_URL: env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: tmpdir(),
-    },
-    name,
-  );
 
 export async function startFixture(): Promise<Fixture> {
   const [nats, authority, [smtpPort = 0]] = await Promise.all([startNats(), createAuthority(), freePorts(1)]);

@@ -1,9 +1,9 @@
 // Three nats-servers: the stream's leader steps down, then its server is killed. Pulls must find the mail again by themselves.
-import { tmpdir } from 'node:os';
+import { connectTo } from '../../e2e/rig/bus.ts';
 import { type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { ensurePoolAssets } from '../../operator/nats/assets.ts';
 import { log } from '../../process/log.ts';
-import { type Bus, connectBus } from '../bus/client.ts';
+import type { Bus } from '../bus/client.ts';
 import { mailStream, mailSubject, poolKey } from '../bus/names.ts';
 import { Budget } from './budget.ts';
 import { mailMessage } from './message.ts';
@@ -17,15 +17,7 @@ let bus: Bus;
 
 beforeAll(async () => {
   nats = await startNats({ servers: 3 });
-  bus = await connectBus(
-    {
-      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: 3,
-      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: tmpdir(),
-    },
-    'delivery',
-  );
+  bus = await connectTo(nats, 'delivery', { replicas: 3 });
   const profile = { replicas: 3, shardMaxBytes: 1024 ** 3 };
   const classes = [{ name: CLASS, weight: 1 }];
   await until(

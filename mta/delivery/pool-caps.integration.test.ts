@@ -6,12 +6,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mostWithin } from '../../e2e/internet/within.ts';
+import { connectTo } from '../../e2e/rig/bus.ts';
 import { writeIdentity } from '../../e2e/rig/rig-identities.ts';
 import { Child, freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { ensureFleetAssets } from '../../operator/nats/assets.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
-import { type Bus, connectBus } from '../bus/client.ts';
+import type { Bus } from '../bus/client.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, leaseKey, lenderKey } from '../bus/names.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
 
@@ -31,13 +32,7 @@ let authority: Authority;
 
 beforeAll(async () => {
   [nats, authority] = await Promise.all([startNats(), createAuthority()]);
-  const settings = {
-    POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-    POSTFLEET_NATS_REPLICAS: 1,
-    POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-    POSTFLEET_IDENTITY_DIR: root,
-  };
-  bus = await connectBus(settings, 'operator');
+  bus = await connectTo(nats, 'operator');
   await ensureFleetAssets(bus, { replicas: 1, shardMaxBytes: 1 << 20 });
   const head = { version: 1, namespace: 'mail', uid: `u${process.pid}`, generation: 1 };
   const addresses = PODS.map(({ address, pod }) => ({

@@ -2,14 +2,14 @@
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { Kvm } from '@nats-io/kv';
+import { connectTo } from '../../e2e/rig/bus.ts';
 import { type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { Readiness } from '../../process/health.ts';
 import type { Identity } from '../../process/identity/name.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
-import { type Bus, connectBus } from '../bus/client.ts';
+import type { Bus } from '../bus/client.ts';
 import {
   COMPLAINTS_BUCKET,
   FLEET_BUCKET,
@@ -41,15 +41,7 @@ const sinks: Server[] = [];
 
 beforeAll(async () => {
   [nats, authority] = await Promise.all([startNats(), createAuthority()]);
-  bus = await connectBus(
-    {
-      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: 1,
-      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: tmpdir(),
-    },
-    'egress',
-  );
+  bus = await connectTo(nats, 'egress');
   await until('the durability proof', () => bus.obstacle() === null);
   const kvm = new Kvm(bus.js);
   await kvm.create(LEASE_BUCKET);

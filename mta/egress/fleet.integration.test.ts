@@ -1,8 +1,8 @@
 // What egress knows of the fleet over a real nats-server, when its watch has fallen deaf and when the bucket is not the one it was.
-import { tmpdir } from 'node:os';
 import { Kvm } from '@nats-io/kv';
+import { connectTo } from '../../e2e/rig/bus.ts';
 import { type Nats, startNats, until } from '../../e2e/rig/servers.ts';
-import { type Bus, connectBus } from '../bus/client.ts';
+import type { Bus } from '../bus/client.ts';
 import { falling } from '../bus/deaf.fixture.ts';
 import { followKeys } from '../bus/follow.ts';
 import { FLEET_BUCKET, type PoolKey, poolSnapshotKey } from '../bus/names.ts';
@@ -17,13 +17,7 @@ let following: Promise<void>;
 
 beforeAll(async () => {
   nats = await startNats();
-  const settings = {
-    POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-    POSTFLEET_NATS_REPLICAS: 1,
-    POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-    POSTFLEET_IDENTITY_DIR: tmpdir(),
-  };
-  bus = await connectBus(settings, 'egress');
+  bus = await connectTo(nats, 'egress');
 }, 60_000);
 beforeEach(async () => {
   await makeBucket();

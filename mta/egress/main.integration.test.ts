@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kvm } from '@nats-io/kv';
+import { connectTo } from '../../e2e/rig/bus.ts';
 import { writeIdentity } from '../../e2e/rig/rig-identities.ts';
 import { Child, freePorts, startNats, until } from '../../e2e/rig/servers.ts';
 import { createAuthority } from '../../operator/authority/authority.ts';
-import { connectBus } from '../bus/client.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, leaseKey } from '../bus/names.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
 
@@ -37,15 +37,7 @@ test('starts, holds its address, releases it on SIGTERM', async () => {
   const [port = 0, metrics = 0] = await freePorts(2);
   const identity = { role: 'egress', pool: 'ips', pod: 'e1', uid: 'uid-e1' } as const;
   const folder = await writeIdentity(await createAuthority(), root, 'egress', identity);
-  const bus = await connectBus(
-    {
-      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: 1,
-      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: folder,
-    },
-    'operator',
-  );
+  const bus = await connectTo(nats, 'operator', { identityDir: folder });
   try {
     const kvm = new Kvm(bus.js);
     const leases = await kvm.create(LEASE_BUCKET);

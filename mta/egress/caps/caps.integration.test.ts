@@ -2,14 +2,14 @@
 import { once } from 'node:events';
 import { request as httpsRequest } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { Kvm } from '@nats-io/kv';
+import { connectTo } from '../../../e2e/rig/bus.ts';
 import { type Nats, startNats, until } from '../../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../../operator/authority/authority.ts';
 import { Readiness } from '../../../process/health.ts';
 import type { Identity } from '../../../process/identity/name.ts';
 import { queuePolicySpec } from '../../../resources/kinds.ts';
-import { type Bus, connectBus } from '../../bus/client.ts';
+import type { Bus } from '../../bus/client.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, poolLimitsKey } from '../../bus/names.ts';
 import type { PairRecord } from '../../policy/limits/pair.ts';
 import { LEASE_TIMES } from '../hold.ts';
@@ -33,15 +33,7 @@ let obstacle: string | null = null;
 
 beforeAll(async () => {
   [nats, authority] = await Promise.all([startNats(), createAuthority()]);
-  bus = await connectBus(
-    {
-      POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-      POSTFLEET_NATS_REPLICAS: 1,
-      POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-      POSTFLEET_IDENTITY_DIR: tmpdir(),
-    },
-    'egress',
-  );
+  bus = await connectTo(nats, 'egress');
   await until('the durability proof', () => bus.obstacle() === null);
   const kvm = new Kvm(bus.js);
   for (const bucket of [LEASE_BUCKET, LIMITS_BUCKET, FLEET_BUCKET]) await kvm.create(bucket);

@@ -3,10 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { connectTo } from '../../../e2e/rig/bus.ts';
 import { type Nats, startNats, until } from '../../../e2e/rig/servers.ts';
 import { ensureFleetAssets } from '../../../operator/nats/assets.ts';
 import { warmupSpec } from '../../../resources/warmup.ts';
-import { type Bus, connectBus } from '../../bus/client.ts';
+import type { Bus } from '../../bus/client.ts';
 import { fileComplaint } from '../../bus/complaint.ts';
 import { WARMUP_BUCKET, warmupKey } from '../../bus/names.ts';
 import { sliceOf } from '../../policy/warmup/ledger.ts';
@@ -21,13 +22,7 @@ let nats: Nats;
 let bus: Bus;
 beforeAll(async () => {
   nats = await startNats();
-  const settings = {
-    POSTFLEET_NATS_URL: nats.env.POSTFLEET_NATS_URL.split(','),
-    POSTFLEET_NATS_REPLICAS: 1,
-    POSTFLEET_NATS_MONITOR_URL: nats.env.POSTFLEET_NATS_MONITOR_URL,
-    POSTFLEET_IDENTITY_DIR: '/nowhere',
-  };
-  bus = await connectBus(settings, 'operator');
+  bus = await connectTo(nats, 'operator');
   await ensureFleetAssets(bus, { replicas: 1, shardMaxBytes: 1 << 20 });
 }, 30_000);
 afterAll(async () => {
