@@ -107,12 +107,10 @@ async function settle(
 }
 
 /** The number of the message that a record speaks of, when it is known. */
-const numberOf = (record: InternetRecord) =>
-  record.kind === 'message'
-    ? (record.dsn?.testId ?? record.testId)
-    : record.kind === 'attempt'
-      ? record.testId
-      : null;
+function numberOf(record: InternetRecord): string | null {
+  if (record.kind === 'answer') return null;
+  return record.kind === 'message' ? (record.dsn?.testId ?? record.testId) : record.testId;
+}
 
 function progressLine(sent: number, judgement: Judgement, pool: PoolView): string {
   const waiting = judgement.accepted - judgement.delivered - judgement.bounced;

@@ -2,15 +2,13 @@
 import type { InternetRecord } from '../internet/record.ts';
 import { mostWithin } from '../internet/within.ts';
 
-export interface Limit {
-  /** Its hosts are named under this. */
-  readonly provider: string;
-  /** Recipients from each address, in any minute wherever it begins. */
-  readonly perMinute: number;
-}
-
 /** About as much as the load brings when nothing is broken: it holds back what comes at once after a fault. */
-export const LIMIT: Limit = { provider: 'bigmail.example', perMinute: 40 };
+export const LIMIT = {
+  /** Its hosts are named under this. */
+  provider: 'bigmail.example',
+  /** Recipients from each address, in any minute wherever it begins. */
+  perMinute: 40,
+};
 
 /** What says so in a QueuePolicy. */
 export const SHAPING = {
@@ -20,14 +18,13 @@ export const SHAPING = {
 };
 
 /** Recipients that an address gave the provider beyond the limit, in its worst minute; over all addresses. */
-export function aboveLimit(
-  records: readonly InternetRecord[],
-  { provider, perMinute }: Limit = LIMIT,
-): number {
-  const times = new Map<string, number[]>();
+export function aboveLimit(records: readonly InternetRecord[]): number {
+  const times: Record<string, number[]> = {};
   for (const one of records)
-    if (one.kind === 'attempt' && one.outcome === 'delivered' && one.mx.endsWith(`.${provider}`))
-      times.set(one.source, [...(times.get(one.source) ?? []), one.at]);
-  const over = [...times.values()].map((at) => mostWithin(at, 60_000) - perMinute);
+    if (one.kind === 'attempt' && one.outcome === 'delivered' && one.mx.endsWith(`.${LIMIT.provider}`)) {
+      times[one.source] ??= [];
+      times[one.source]?.push(one.at);
+    }
+  const over = Object.values(times).map((at) => mostWithin(at, 60_000) - LIMIT.perMinute);
   return over.reduce((sum, one) => sum + Math.max(0, one), 0);
 }

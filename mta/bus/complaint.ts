@@ -1,10 +1,10 @@
 // A complaint: a provider's feedback loop says that a recipient took mail from a source address for spam. Filed by whoever hears of it,
 // counted in the warm-up of that address at that provider by whoever holds it then.
 import { createHash } from 'node:crypto';
-import { JetStreamApiError } from '@nats-io/jetstream';
 import { z } from 'zod';
 import type { Bus } from './client.ts';
 import { COMPLAINTS_BUCKET, complaintKey } from './names.ts';
+import { isWrongRevision } from './revision.ts';
 
 export const complaintForm = z.object({
   version: z.literal(1),
@@ -16,9 +16,6 @@ export const complaintForm = z.object({
 });
 export type Complaint = z.infer<typeof complaintForm>;
 
-/** JetStream's "wrong last sequence": the key is there. */
-const WRONG_LAST_SEQUENCE = [10071, 10164];
-
 /** Stores it, confirmed; false: it was known within the last week. Rejects while NATS is away, and may then be filed again. */
 export async function fileComplaint(bus: Pick<Bus, 'kv'>, complaint: Complaint): Promise<boolean> {
   const { address, provider, id } = complaint;
@@ -28,7 +25,7 @@ export async function fileComplaint(bus: Pick<Bus, 'kv'>, complaint: Complaint):
     await kv.create(complaintKey(address, provider, name), JSON.stringify(complaint));
     return true;
   } catch (error) {
-    if (error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code)) return false;
+    if (isWrongRevision(error)) return false;
     throw error;
   }
 }

@@ -15,7 +15,17 @@ import { NO_UTF8, Session, SessionFailed, type SessionOptions } from './session.
 import { SessionPool } from './session-pool.ts';
 import { type Choice, chooseSources, type Source } from './sources.ts';
 import { type Grant, TunnelRefused, type Tunnels } from './tunnel.ts';
-import { all, isConnectionScope, NO_ADDRESS, refusesAddress, shorter, type Try, wait } from './verdicts.ts';
+import {
+  all,
+  FULL,
+  isConnectionScope,
+  NO_ADDRESS,
+  nextSource,
+  refusesAddress,
+  shorter,
+  type Try,
+  wait,
+} from './verdicts.ts';
 
 export interface SenderParts {
   readonly tunnels: Tunnels;
@@ -225,7 +235,7 @@ export class EgressSender implements Sender {
     host: string,
   ): Promise<Try> {
     const full = this.#patience.fullFor(source.address, task.provider);
-    if (full > 0) return { kind: 'nextSource', verdict: wait(full, 'connection limit reached') };
+    if (full > 0) return nextSource(wait(full, 'connection limit reached'));
     const stale = this.#patience.staleFor(this.#parts.epochs());
     if (stale > 0) return { kind: 'done', result: all(task, addresses, wait(stale, STALE)) };
     const session = await this.#connect(task, source, host);
@@ -338,27 +348,13 @@ export class EgressSender implements Sender {
   #refused(error: TunnelRefused, task: Wanting, source: Source, host: string): Try {
     const seconds = error.retryAfterSeconds;
     switch (error.reason) {
+      // An egress pod that holds another address may have a part of the IPPool's cap left.
       case 'ConnectionLimit':
-        return {
-          kind: 'nextSource',
-          verdict: wait(this.#makeRoom(task, source, seconds), 'connection limit reached'),
-        };
-      case 'RateLimit':
-        return {
-          kind: 'nextSource',
-          verdict: wait(this.#isFull(task, source, seconds), 'rate limit reached'),
-        };
-      // An egress pod that holds another address may have a part of the cap left.
       case 'PoolConnectionLimit':
-        return {
-          kind: 'nextSource',
-          verdict: wait(this.#makeRoom(task, source, seconds), 'connection cap of the IPPool reached'),
-        };
+        return nextSource(wait(this.#makeRoom(task, source, seconds), FULL[error.reason]));
+      case 'RateLimit':
       case 'PoolRateLimit':
-        return {
-          kind: 'nextSource',
-          verdict: wait(this.#isFull(task, source, seconds), 'rate cap of the IPPool reached'),
-        };
+        return nextSource(wait(this.#isFull(task, source, seconds), FULL[error.reason]));
       case 'WarmupExhausted':
       case 'WarmupSuspended':
         if (error.warmup)
@@ -368,22 +364,16 @@ export class EgressSender implements Sender {
             error.reason === 'WarmupSuspended',
             error.warmup,
           );
-        return { kind: 'nextSource', verdict: this.#untilTomorrow(seconds ?? WAIT.warmup) };
+        return nextSource(this.#untilTomorrow(seconds ?? WAIT.warmup));
       case 'WarmupBusy':
       case 'WarmupUnavailable':
-        return {
-          kind: 'nextSource',
-          verdict: wait(this.#makeRoom(task, source, seconds), `warm-up: ${error.reason}`),
-        };
+        return nextSource(wait(this.#makeRoom(task, source, seconds), `warm-up: ${error.reason}`));
       case 'NoSuchHost':
         this.#families.lacks(host, source.address);
         return { kind: 'nextFamily', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
       case 'StaleEpoch':
         // Under other epochs, which may have come in meanwhile, it can be asked at once.
-        return {
-          kind: 'nextSource',
-          verdict: wait(Math.max(0.1, this.#patience.staleFor(this.#parts.epochs())), STALE),
-        };
+        return nextSource(wait(Math.max(0.1, this.#patience.staleFor(this.#parts.epochs())), STALE));
       case 'ResolveFailed':
       case 'ConnectFailed':
       case 'ConnectTimeout':
@@ -392,7 +382,7 @@ export class EgressSender implements Sender {
         return { kind: 'nextHost', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
       default:
         this.#parts.log.warn({ reason: error.reason, err: error.cause, host }, 'egress did not connect');
-        return { kind: 'nextSource', verdict: wait(seconds ?? WAIT.holder, error.message) };
+        return nextSource(wait(seconds ?? WAIT.holder, error.message));
     }
   }
 

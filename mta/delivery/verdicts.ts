@@ -22,6 +22,14 @@ export const wait = (retryAfterSeconds: number, why: string): Verdict => ({
   why,
 });
 
+/** Why an address is not asked for a while, by what egress refused with. */
+export const FULL = {
+  ConnectionLimit: 'connection limit reached',
+  PoolConnectionLimit: 'connection cap of the IPPool reached',
+  RateLimit: 'rate limit reached',
+  PoolRateLimit: 'rate cap of the IPPool reached',
+} as const;
+
 /** The address that the recipients return from has no room now, and others have. */
 export const waitToReturn = (retryAfterSeconds: number): Verdict => ({
   ...{ kind: 'noRoom', retryAfterSeconds, why: 'the address it returns from has no room' },
@@ -54,3 +62,6 @@ export function isConnectionScope(reply: string, atMail: boolean): boolean {
   const meaning = meaningOf(reply, atMail ? 'mail' : 'dot');
   return atMail && meaning.kind === 'deferred' && meaning.scope === 'connection';
 }
+
+/** The address cannot be used for it now: the next one is asked. */
+export const nextSource = (verdict: Verdict): Try => ({ kind: 'nextSource', verdict });

@@ -5,7 +5,7 @@ import { type ConnectRefusal, GRANT_SECONDS } from '../bus/connect.ts';
 import { type PoolKey, poolKey } from '../bus/names.ts';
 import type { IPPoolSnapshot, PoolSnapshot } from '../bus/snapshot.ts';
 import type { PairLimits } from '../policy/limits/pair.ts';
-import { type Limits, providerOf } from '../policy/provider.ts';
+import { type Limits, providerOf, unnamedProvider } from '../policy/provider.ts';
 import type { DestinationRule } from './destinations.ts';
 import type { EpochBook } from './epochs.ts';
 import { pairLimits, strictest } from './limits/policy.ts';
@@ -66,7 +66,7 @@ export function decideConnect(
     return refuse('NotHolder', `${request.source} is not held here`);
   const obstacle = isIP(request.host) ? picture.destination(request.host, request.port) : null;
   if (obstacle) return refuse('ForbiddenDestination', obstacle);
-  const { name, unnamed, limits } = sharedProvider(pool, picture.pools, ipPool, request);
+  const { name, unnamed, limits } = sharedProvider(picture.pools, ipPool, request);
   return {
     verdict: 'granted',
     pool: key,
@@ -85,7 +85,6 @@ export function decideConnect(
  * (by the pool's key) that names it, and the strictest of the limits that their policies have for it.
  */
 function sharedProvider(
-  asking: PoolSnapshot,
   pools: Picture['pools'],
   ipPool: IPPoolSnapshot,
   { domain, host }: ConnectRequest,
@@ -94,7 +93,7 @@ function sharedProvider(
     .filter(([, one]) => usesIpPool(one, ipPool))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, one]) => providerOf(one.policy.shaping, domain, [host]));
-  const unnamed = providerOf({ ...asking.policy.shaping, providers: [] }, domain, [host]).name;
+  const unnamed = unnamedProvider(domain, [host]);
   const name = found.find((one) => one.isNamed)?.name ?? unnamed;
   return { name, unnamed, limits: found.map(({ limits }) => limits).reduce(strictest) };
 }

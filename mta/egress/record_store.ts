@@ -1,6 +1,6 @@
 // A record in NATS KV, written by compare-and-set on its revision: what an egress pod must have said durably before it acts on it.
-import { JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
+import { isWrongRevision } from '../bus/revision.ts';
 
 /** One record. Both calls reject while NATS is away, and then it is unknown what became of a write. */
 export interface RecordStore<T> {
@@ -20,10 +20,23 @@ export interface RecordPlace<T> {
   readonly conflict: (revision: number, cause: unknown) => Error;
 }
 
-/** JetStream's "wrong last sequence". */
-const WRONG_LAST_SEQUENCE = [10071, 10164];
 /** Well under a lease, so that a stuck write does not cost it. */
 const WRITE_TIMEOUT_MS = 2_000;
+
+/**
+ * The place of a record that is kept by a provider's name. `unnamed`: what the provider was called before a policy gave it one. A name that has no
+ * record goes on with the one from then.
+ */
+export const ofProvider = <T extends { readonly provider: string }>(
+  keyOf: (provider: string) => string,
+  provider: string,
+  unnamed: string,
+): Pick<RecordPlace<T>, 'key' | 'former'> => ({
+  key: keyOf(provider),
+  ...(unnamed !== provider && {
+    former: { key: keyOf(unnamed), as: (record: T) => ({ ...record, provider }) },
+  }),
+});
 
 export function recordStore<T>({ bucket, key, former, obstacle, conflict }: RecordPlace<T>): RecordStore<T> {
   const trusted = async (): Promise<KV> => {
@@ -53,8 +66,7 @@ export function recordStore<T>({ bucket, key, former, obstacle, conflict }: Reco
           ? await kv.create(key, bytes)
           : await kv.update(key, bytes, revision, WRITE_TIMEOUT_MS);
       } catch (error) {
-        if (error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code))
-          throw conflict(revision, error);
+        if (isWrongRevision(error)) throw conflict(revision, error);
         throw error;
       }
     },

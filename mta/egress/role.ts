@@ -24,7 +24,7 @@ import type { Clock, Keeper, KeeperOptions } from './keeper.ts';
 import { type Address, Keepers } from './keepers.ts';
 import { leaseStore, readLeases } from './lease_store.ts';
 import { Limiter } from './limits/limiter.ts';
-import { showLimits } from './limits/metrics.ts';
+import { pairGauges } from './limits/metrics.ts';
 import type { OtherRoom } from './limits/port.ts';
 import { pairStore } from './limits/store.ts';
 import { ipLinks } from './links.ts';
@@ -118,7 +118,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     (provider) => egress.connections.count((one) => one.provider === provider),
   );
   const limiter = newLimiter(parts, time, () => egress, warmupRoom(warmup), caps);
-  showLimits(() => limiter.show());
+  pairGauges.onScrape(() => limiter.show());
   const egress = newEgress(parts, time, limiter, warmup, () => keepers, physician);
   const server = egressServer(egress, caps, parts.tls(), log);
   port = await listen(server, port);
@@ -278,11 +278,11 @@ function newWarmup(
   egress: () => Egress,
   complaints: Complaints,
 ): Warmup {
-  const bucket = () => time.known().then(() => bus.kv(WARMUP_BUCKET));
+  const { kv, obstacle } = time.dated(bus);
   return new Warmup({
     ipPool: () => egress().fleet.ipPool,
     store: (address, provider) =>
-      ledgerStore(bucket, bus.obstacle, address, provider, egress().unnamed(provider)),
+      ledgerStore(() => kv(WARMUP_BUCKET), obstacle, address, provider, egress().unnamed(provider)),
     now: time.now,
     warn: (error) => log.warn({ err: error }, 'warm-up'),
     complaintsAfter: complaints.after,
@@ -298,7 +298,7 @@ function newCaps(
   const { settings, bus, tls, clock } = parts;
   return new PoolCaps({
     ...{ ipPool: settings.POSTFLEET_IP_POOL, self: () => holderOf(parts, port()) },
-    ...{ bus, tls, open, clock, time, log },
+    ...{ bus: time.dated(bus), tls, open, clock, wallNow: time.now, log },
   });
 }
 
@@ -317,13 +317,13 @@ function newLimiter(
   other: OtherRoom,
   caps: PoolCaps,
 ): Limiter {
-  const bucket = () => time.known().then(() => bus.kv(LIMITS_BUCKET));
+  const { kv, obstacle } = time.dated(bus);
   return new Limiter({
     uid: settings.POSTFLEET_POD_UID,
     clock,
     wallNow: time.now,
     store: (address, provider) =>
-      pairStore(bucket, bus.obstacle, address, provider, egress().unnamed(provider)),
+      pairStore(() => kv(LIMITS_BUCKET), obstacle, address, provider, egress().unnamed(provider)),
     other,
     pool: caps.borrower,
     warn: (error) => log.warn({ err: error }, 'limits'),
@@ -341,6 +341,7 @@ function keeperOptions(
   const { settings, bus, clock, times } = parts;
   const node = settings.POSTFLEET_NODE_NAME;
   const { bringUp } = egress.fleet.ipPool ?? {};
+  const { kv, obstacle } = time.dated(bus);
   return {
     address,
     ipPool: settings.POSTFLEET_IP_POOL,
@@ -348,7 +349,7 @@ function keeperOptions(
     broughtUp: bringUp !== undefined && movable,
     holder: holderOf(parts, port),
     rank: () => rankOf(egress.fleet.ipPool, address, node),
-    store: leaseStore(() => time.known().then(() => bus.kv(LEASE_BUCKET)), bus.obstacle, address),
+    store: leaseStore(() => kv(LEASE_BUCKET), obstacle, address),
     lock: nodeLock(`${egress.fleet.ipPool?.uid}/${address}`),
     presence: presenceOf(bindAddress ?? address, movable ? bringUp : undefined, clock),
     times,

@@ -40,6 +40,11 @@ export class SharedTime {
     if (!this.#steady) await this.look();
   }
 
+  /** `bus` for records that are judged by the time: no bucket before it is known. */
+  dated<T extends Pick<Bus, 'kv' | 'obstacle'>>({ kv, obstacle }: T): Pick<Bus, 'kv' | 'obstacle'> {
+    return { kv: (name) => this.known().then(() => kv(name)), obstacle };
+  }
+
   /** Asks NATS; to be called every minute or so. Rejects when there is no answer that says enough. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {

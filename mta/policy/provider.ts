@@ -29,17 +29,29 @@ export interface ProviderRule {
  * @param mxHosts the MX hosts in question, the one connected to first; empty: the domain stands for itself (implicit MX).
  */
 export function providerOf(shaping: Shaping, domain: string, mxHosts: readonly string[]): Provider {
-  const hosts = (mxHosts.length ? mxHosts : [domain]).map(plain);
+  const hosts = hostsOf(domain, mxHosts);
   const given = shaping.providers.find((rule) => matches(rule, plain(domain), hosts));
   const shipped = given
     ? SHIPPED_PROVIDERS.find((rule) => rule.name === given.name)
-    : SHIPPED_PROVIDERS.find((rule) => matches(rule, plain(domain), hosts));
+    : shippedFor(domain, hosts);
   const name = (given ?? shipped)?.name;
   if (name === undefined)
     return { name: siteOf(hosts[0] ?? plain(domain)), limits: shaping.default, isNamed: false };
   const override = given ?? shaping.providers.find((rule) => rule.name === name);
   return { name, limits: over(shaping.default, shipped, override), isNamed: given !== undefined };
 }
+
+/** What a destination is called when no policy names it: a shipped provider, or its site. */
+export function unnamedProvider(domain: string, mxHosts: readonly string[]): string {
+  const hosts = hostsOf(domain, mxHosts);
+  return shippedFor(domain, hosts)?.name ?? siteOf(hosts[0] ?? plain(domain));
+}
+
+const hostsOf = (domain: string, mxHosts: readonly string[]): string[] =>
+  (mxHosts.length ? mxHosts : [domain]).map(plain);
+
+const shippedFor = (domain: string, hosts: readonly string[]): ProviderRule | undefined =>
+  SHIPPED_PROVIDERS.find((rule) => matches(rule, plain(domain), hosts));
 
 /** The limits at a provider of that name; a policy that does not know it takes it for a site. */
 export function limitsNamed(shaping: Shaping, name: string): Limits {

@@ -19,7 +19,7 @@ export interface BorrowerOptions {
 
 /** How soon to ask again when the lender could not be asked. */
 const RETRY_MS = 250;
-/** What is said to who could be given nothing, because nobody lends. */
+/** What is said to who could be given nothing, because nobody lends, or all connections are lent. */
 const AWAY_RETRY_MS = 1000;
 
 interface Part {
@@ -56,9 +56,9 @@ export class Borrower implements PoolShare {
       };
     const emptyFor = borrowing.emptyFor(now);
     if (emptyFor === 0 && now >= this.#notBefore) return { kind: 'wait', until: this.#kick() };
-    const isAway = this.#failure !== null;
-    const retryMs = isAway ? AWAY_RETRY_MS : missing === 'connections' ? AWAY_RETRY_MS : borrowing.retryMs;
-    return { kind: 'none', missing, why: this.#failure, retryMs, cap };
+    const why = this.#failure;
+    const retryMs = why !== null || missing === 'connections' ? AWAY_RETRY_MS : borrowing.retryMs;
+    return { kind: 'none', missing, why, retryMs, cap };
   }
 
   claim(provider: string, recipients: number, onEnd: () => void): PoolClaim | null {

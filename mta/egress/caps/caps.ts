@@ -11,13 +11,12 @@ import { type Clock, LeaseConflict } from '../keeper.ts';
 import { PairConflict } from '../limits/record_keeper.ts';
 import { recordStore } from '../record_store.ts';
 import { Refused } from '../refusal.ts';
-import type { SharedTime } from '../time.ts';
 import { Borrower } from './borrower.ts';
 import { ANSWER_MS, LoansClient } from './client.ts';
 import { type LoansRequest, type LoansResponse, NotLender, type Question } from './dialogue.ts';
 import { LenderLease } from './lease.ts';
 import { Lender } from './lender.ts';
-import { lends, showPools } from './metrics.ts';
+import { lends, poolGauges } from './metrics.ts';
 import { anyCap, CapBook } from './policy.ts';
 
 export interface PoolCapsOptions {
@@ -25,12 +24,14 @@ export interface PoolCapsOptions {
   readonly ipPool: string;
   /** How other pods reach this one; known when it listens. */
   readonly self: () => AddressLease['holder'];
+  /** Gives no bucket before `wallNow` is known. */
   readonly bus: Pick<Bus, 'kv' | 'obstacle'>;
   readonly tls: () => Credentials;
   /** Connections to the provider that are open now. */
   readonly open: (provider: string) => number;
   readonly clock: Clock;
-  readonly time: Pick<SharedTime, 'now' | 'known'>;
+  /** ms since the epoch, the same for all pods. */
+  readonly wallNow: () => number;
   readonly log: Log;
 }
 
@@ -47,24 +48,23 @@ export class PoolCaps {
   #isClosed = false;
 
   constructor(options: PoolCapsOptions) {
-    const { ipPool, self, clock, log } = options;
+    const { ipPool, self, clock, wallNow, log } = options;
     this.#options = options;
     this.#lease = new LenderLease({
-      ...{ ipPool, self, clock, wallNow: options.time.now, store: this.#leaseStore() },
+      ...{ ipPool, self, clock, wallNow, store: this.#leaseStore() },
       onChange: (epoch) => {
         lends.set(epoch === null ? 0 : 1);
         log.info({ epoch }, epoch === null ? 'lends the caps no more' : 'lends the caps over the pool');
       },
     });
-    const times = { now: clock.now, wallNow: options.time.now };
     const warn = (error: unknown) => log.warn({ err: error }, 'caps over the pool');
     const capOf = (provider: string) => this.#book.of(provider);
     this.#lender = new Lender({
-      ...{ uid: self().uid, lease: this.#lease, capOf, ...times, warn },
+      ...{ uid: self().uid, lease: this.#lease, capOf, now: clock.now, wallNow, warn },
       store: (provider) => this.#limitsStore(provider),
     });
     this.#client = new LoansClient(options.tls);
-    showPools(() => this.#lender.show());
+    poolGauges.onScrape(() => this.#lender.show());
     this.borrower = new Borrower({
       ...{ capOf, open: options.open, now: clock.now, warn },
       ask: (questions) => this.#ask(questions),
@@ -102,9 +102,9 @@ export class PoolCaps {
   }
 
   #leaseStore() {
-    const { bus, ipPool, time } = this.#options;
+    const { bus, ipPool } = this.#options;
     return recordStore<AddressLease>({
-      bucket: () => time.known().then(() => bus.kv(LEASE_BUCKET)),
+      bucket: () => bus.kv(LEASE_BUCKET),
       obstacle: bus.obstacle,
       key: lenderKey(ipPool),
       conflict: (revision, cause) =>
@@ -113,9 +113,9 @@ export class PoolCaps {
   }
 
   #limitsStore(provider: string) {
-    const { bus, ipPool, time } = this.#options;
+    const { bus, ipPool } = this.#options;
     return recordStore<PairRecord>({
-      bucket: () => time.known().then(() => bus.kv(LIMITS_BUCKET)),
+      bucket: () => bus.kv(LIMITS_BUCKET),
       obstacle: bus.obstacle,
       key: poolLimitsKey(ipPool, provider),
       conflict: (revision, cause) =>

@@ -1,5 +1,4 @@
 // Lends the caps of the pool while this pod has the lease: a Lending for each provider, its record, and no answer once the lease is over.
-
 import { Lending } from '../../policy/limits/lending.ts';
 import type { PairRecord } from '../../policy/limits/pair.ts';
 import { LOAN_MS, type LoanAnswer, type PoolLimits } from '../../policy/limits/poolcap.ts';
@@ -7,7 +6,7 @@ import { RecordKeeper, SKEW_MS } from '../limits/record_keeper.ts';
 import type { RecordStore } from '../record_store.ts';
 import { NotLender, type Question } from './dialogue.ts';
 import type { LenderLease } from './lease.ts';
-import { forgetPool, showPool } from './metrics.ts';
+import { poolGauges } from './metrics.ts';
 
 export interface LenderOptions {
   /** This pod's UID. */
@@ -111,12 +110,13 @@ export class Lender {
 
   #forget(provider: string): void {
     this.#books.delete(provider);
-    forgetPool(provider);
+    poolGauges.forget({ provider });
   }
 
   /** Brings the gauges up to date. */
   show(): void {
-    for (const [provider, { kept }] of this.#books) if (kept) showPool(provider, kept, this.#options.now());
+    const now = this.#options.now();
+    for (const [provider, { kept }] of this.#books) if (kept) poolGauges.show({ provider }, kept, now);
   }
 
   /** Lends no more, and writes down what is lent; the lease is to be given up afterwards. */

@@ -6,7 +6,7 @@ import type { Asker } from '../../policy/limits/turns.ts';
 import type { Clock } from '../keeper.ts';
 import type { RecordStore } from '../record_store.ts';
 import { type GrantHandle, Grants } from './grants.ts';
-import { forget, limitRefusals, show } from './metrics.ts';
+import { limitRefusals, pairGauges } from './metrics.ts';
 import { PairKeeper, type Predecessor } from './pair_keeper.ts';
 import { NO_OTHER, NO_POOL_CAPS, type OtherRoom, type PoolRoom, type PoolShare } from './port.ts';
 
@@ -159,7 +159,8 @@ export class Limiter {
     const keeper = this.#keepers.get(key);
     this.#keepers.delete(key);
     if (!keeper) return;
-    forget(keeper.options.address, keeper.options.provider);
+    const { address, provider } = keeper.options;
+    pairGauges.forget({ address, provider });
     await keeper.release();
   }
 
@@ -176,8 +177,10 @@ export class Limiter {
   /** Brings the gauges up to date. */
   show(): void {
     const now = this.#options.clock.now();
-    for (const { options, pair } of this.#keepers.values())
-      if (pair) show(options.address, options.provider, pair, now);
+    for (const { options, pair } of this.#keepers.values()) {
+      const { address, provider } = options;
+      if (pair) pairGauges.show({ address, provider }, pair, now);
+    }
   }
 }
 

@@ -2,13 +2,10 @@
 import type { KV } from '@nats-io/kv';
 import { limitsKey } from '../../bus/names.ts';
 import type { PairRecord } from '../../policy/limits/pair.ts';
-import { type RecordStore, recordStore } from '../record_store.ts';
+import { ofProvider, type RecordStore, recordStore } from '../record_store.ts';
 import { PairConflict } from './record_keeper.ts';
 
-/**
- * The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now.
- * `unnamed`: what the provider was called before a policy gave it a name. A name that has no record goes on with the one from then.
- */
+/** The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now. `unnamed`: see ofProvider. */
 export const pairStore = (
   bucket: () => Promise<KV>,
   obstacle: () => string | null,
@@ -19,10 +16,7 @@ export const pairStore = (
   recordStore({
     bucket,
     obstacle,
-    key: limitsKey(address, provider),
-    ...(unnamed !== provider && {
-      former: { key: limitsKey(address, unnamed), as: (record: PairRecord) => ({ ...record, provider }) },
-    }),
+    ...ofProvider<PairRecord>((name) => limitsKey(address, name), provider, unnamed),
     conflict: (revision, cause) =>
       new PairConflict(`the limits of ${address} at ${provider} are not at revision ${revision}`, { cause }),
   });

@@ -2,13 +2,10 @@
 import type { KV } from '@nats-io/kv';
 import { warmupKey } from '../../bus/names.ts';
 import type { LedgerRecord } from '../../policy/warmup/record.ts';
-import { type RecordStore, recordStore } from '../record_store.ts';
+import { ofProvider, type RecordStore, recordStore } from '../record_store.ts';
 import { LedgerConflict } from './ledger_keeper.ts';
 
-/**
- * The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now.
- * `unnamed`: what the provider was called before a policy gave it a name. A name that has no record goes on with the one from then.
- */
+/** The record of (address, provider) in the bucket; `obstacle` says why NATS is not to be trusted now. `unnamed`: see ofProvider. */
 export const ledgerStore = (
   bucket: () => Promise<KV>,
   obstacle: () => string | null,
@@ -19,10 +16,7 @@ export const ledgerStore = (
   recordStore({
     bucket,
     obstacle,
-    key: warmupKey(address, provider),
-    ...(unnamed !== provider && {
-      former: { key: warmupKey(address, unnamed), as: (record: LedgerRecord) => ({ ...record, provider }) },
-    }),
+    ...ofProvider<LedgerRecord>((name) => warmupKey(address, name), provider, unnamed),
     conflict: (revision, cause) =>
       new LedgerConflict(`the ledger of ${address} at ${provider} is not at revision ${revision}`, { cause }),
   });
