@@ -1,9 +1,11 @@
 // `make test`: checks, then the levels of tests, each counted; the last line is "N passed, N failed".
-// Arguments choose levels: `node e2e/run-tests.ts unit integration`; `scenarios` runs only when it is named.
+// Arguments choose levels: `node e2e/run-tests.ts unit integration`; `scenarios` runs only when it is named, and of it what
+// ONLY names.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onlyThose, SCENARIO } from './scenarios/only.ts';
 
 interface Count {
   readonly passed: number;
@@ -27,8 +29,11 @@ function checks(): Count {
   return { passed, failed: results.length - passed, skipped: 0 };
 }
 
-/** Runs one jest project; a run that ends without a report counts as one failure. */
-function jest(level: string): Count {
+/**
+ * Runs one jest project; a run that ends without a report counts as one failure.
+ * @param files these alone; none: all of the project
+ */
+function jest(level: string, files: readonly string[] = []): Count {
   const folder = mkdtempSync(join(tmpdir(), 'postfleet-test-'));
   const report = join(folder, 'report.json');
   // Those on a cluster share it, so their files run one after the other.
@@ -37,6 +42,8 @@ function jest(level: string): Count {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
+    // Before the options: --selectProjects would take them for projects.
+    ...files,
     ...['--selectProjects', level, '--maxWorkers', workers, '--json', '--outputFile', report, '--forceExit'],
   ]);
   const read = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : null;
@@ -51,16 +58,28 @@ function jest(level: string): Count {
   };
 }
 
+const wanted = process.argv.slice(2);
+
+/** Before anything runs: a name that is none must not cost an hour. */
+function chosenScenarios(): readonly string[] {
+  try {
+    return onlyThose(globSync(`e2e/**/*${SCENARIO}`), process.env.ONLY);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
+}
+
+const scenarios = wanted.includes('scenarios') ? chosenScenarios() : [];
 const LEVELS: Record<string, () => Count> = {
   checks,
   unit: () => jest('unit'),
   integration: () => jest('integration'),
   e2e: () => jest('e2e'),
-  scenarios: () => jest('scenarios'),
+  scenarios: () => jest('scenarios', scenarios),
 };
 const ALWAYS = ['checks', 'unit', 'integration', 'e2e'];
 
-const wanted = process.argv.slice(2);
 const unknown = wanted.filter((level) => !(level in LEVELS));
 if (unknown.length) {
   console.error(`unknown level ${unknown.join(', ')}: choose of ${Object.keys(LEVELS).join(', ')}`);
