@@ -35,3 +35,22 @@ test('of a bundle only the ids whose copy or end is here are remembered for the 
   await left.promise;
   expect(remembered).toEqual([`5 ${held}`, `5 ${finished}`]);
 });
+
+test.each([
+  ['is gone', true, 1],
+  ['is there', false, 0],
+])('what cannot be written goes back to its stream only while that exists: it %s', (_, isGone, left) => {
+  const said: number[] = [];
+  const nak = (ms: number) => void said.push(ms);
+  const message = { data: Buffer.alloc(0), isGone, nak, working: () => {} } as unknown as MailMessage;
+  const hand = new Hand();
+  const held = hand.add(hopIdOf(1), 5, message, parcelOf(1), 0);
+  const clock = { now: () => 0, monotonic: () => 0 };
+  const acknowledger = new Acknowledger(hand, {} as Spool, { remember: () => {} }, clock, log, () => {});
+  expect(acknowledger.giveBack(held, 5000)).toBe(!isGone);
+  expect(hand.size).toBe(left);
+  expect(said).toEqual(isGone ? [] : [5000]);
+  // What is another owner's is let go in any case.
+  acknowledger.giveBack(held, null);
+  expect(hand.size).toBe(0);
+});

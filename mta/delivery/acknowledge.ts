@@ -89,11 +89,16 @@ export class Acknowledger {
 
   /**
    * Puts `held` out of the hand without a record: it is still in its stream, which delivers it again. `afterMs` null: it is not
-   * ours to give back any more.
+   * ours to give back any more. False: its stream is gone, so it stays in hand, where alone it is.
    */
-  giveBack(held: Held, afterMs: number | null): void {
-    if (afterMs !== null) for (const message of [held.message, ...held.twins]) message.nak(afterMs);
+  giveBack(held: Held, afterMs: number | null): boolean {
+    const messages = [held.message, ...held.twins];
+    if (afterMs !== null) {
+      if (messages.every(({ isGone }) => isGone)) return false;
+      for (const message of messages) message.nak(afterMs);
+    }
     this.#forget(held);
+    return true;
   }
 
   async #confirm(held: Held): Promise<boolean> {

@@ -202,7 +202,7 @@ export class Engine {
     this.#intake.take(message, shard, passage);
 
   /** Puts a parcel out of the hand that another pod gets redelivered. */
-  letGo = (held: Held): void => this.#acknowledger.giveBack(held, null);
+  letGo = (held: Held): void => void this.#acknowledger.giveBack(held, null);
 
   /** Writes a parcel in hand to the spool and acknowledges it. */
   spoolHeld = (held: Held): Promise<void> => this.#settler.spoolHeld(held);

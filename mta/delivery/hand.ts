@@ -12,8 +12,8 @@ export interface Held {
   readonly shard: number;
   /** In memory; 0 once it is released. */
   bytes: number;
-  /** Monotonic ms of its arrival. */
-  readonly since: number;
+  /** Monotonic ms of its arrival, or of when it could neither be written nor given back. */
+  since: number;
   /** The latest delivery of it: the one that is acknowledged. */
   message: MailMessage;
   /** Further stored messages with the same hop id: acknowledged together with it. */

@@ -6,6 +6,7 @@ import { log } from '../../process/log.ts';
 import type { Bus } from '../bus/client.ts';
 import { mailStream, mailSubject, poolKey } from '../bus/names.ts';
 import { Budget } from './budget.ts';
+import { LASTING, ORIGIN } from './incarnation.fixture.ts';
 import { mailMessage } from './message.ts';
 import { pull } from './pull.ts';
 
@@ -38,7 +39,15 @@ test('mail goes on after the leader has stepped down, and after its server was k
   const taken: string[] = [];
   const end = new AbortController();
   const budget = new Budget(100, () => false);
-  const parts = { js: bus.js, budget, log, stream: STREAM, consumer: CLASS, priorityClass: CLASS };
+  const parts = {
+    js: bus.js,
+    budget,
+    log,
+    stream: STREAM,
+    consumer: CLASS,
+    priorityClass: CLASS,
+    incarnations: LASTING,
+  };
   const take = (text: string, ack: () => Promise<boolean>) => {
     taken.push(text);
     void ack().catch(() => false);
@@ -47,7 +56,7 @@ test('mail goes on after the leader has stepped down, and after its server was k
   const pulling = pull(
     {
       ...parts,
-      adopt: (message) => mailMessage(bus.nc, message),
+      adopt: (message) => mailMessage(bus.nc, message, ORIGIN, () => true),
       take: (message) =>
         take(new TextDecoder().decode(message.data), () => message.ackAck({ timeout: 5000 })),
     },

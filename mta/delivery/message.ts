@@ -3,18 +3,33 @@
 // unacknowledged for ever, and the drain waiting for it. Here each answer goes out whenever it is asked for.
 import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { Incarnation } from './incarnation.ts';
 import type { MailMessage } from './ports.ts';
 
 const NANOS_PER_MS = 1_000_000;
 
-/** @param nc the connection the message came over; it may be closed by the time it is answered. */
+/** What a message came through: nothing is said to another stream or consumer of the name. */
+export interface Origin {
+  readonly incarnation: Incarnation;
+  /** When the consumer was made, in ms since the epoch. */
+  readonly consumerMadeAt: number;
+}
+
+/**
+ * @param nc the connection the message came over; it may be closed by the time it is answered.
+ * @param isPulled whether this pod is the one that pulls the shard. Then a stream that is made anew is found before any of its mail is
+ *   delivered; else somebody may have it already, so it is looked at before each acknowledgement.
+ */
 export function mailMessage(
   nc: Pick<NatsConnection, 'request' | 'publish'>,
   message: Pick<JsMsg, 'data' | 'info'>,
+  { incarnation, consumerMadeAt }: Origin,
+  isPulled: () => boolean,
 ): MailMessage {
   // It has a reply subject, or it would have no info; only the type keeps it to itself.
   const { reply } = message as unknown as { readonly reply: string };
   const say = (payload: string) => {
+    if (incarnation.standing !== 'current') return;
     try {
       nc.publish(reply, payload);
     } catch {
@@ -24,12 +39,29 @@ export function mailMessage(
   return {
     data: message.data,
     sequence: message.info.streamSequence,
-    deliveries: message.info.deliveryCount,
+    deliveries: deliveriesOf(message.info, consumerMadeAt),
+    get isGone() {
+      return incarnation.standing === 'gone';
+    },
     async ackAck({ timeout }) {
-      await nc.request(reply, '+ACK', { timeout });
+      if (!isPulled()) incarnation.doubt();
+      await incarnation.known(timeout);
+      if (incarnation.standing === 'gone') return true;
+      try {
+        await nc.request(reply, '+ACK', { timeout });
+      } catch (error) {
+        incarnation.doubt();
+        throw error;
+      }
       return true;
     },
     working: () => say('+WPI'),
     nak: (millis = 0) => say(millis > 0 ? `-NAK {"delay":${Math.round(millis * NANOS_PER_MS)}}` : '-NAK'),
   };
+}
+
+/** A consumer that is younger than the message counts from 1 again: what was before it is not known, so somebody may have had it. */
+function deliveriesOf({ deliveryCount, timestampNanos }: JsMsg['info'], consumerMadeAt: number): number {
+  const isOlder = Math.floor(timestampNanos / NANOS_PER_MS) < consumerMadeAt;
+  return isOlder ? Math.max(2, deliveryCount) : deliveryCount;
 }

@@ -11,6 +11,7 @@ import { encodeParcel, type Parcel } from '../message/parcel.ts';
 import { parcelOf } from '../spool/fixtures.ts';
 import { Engine } from './engine.ts';
 import { Fleet } from './fleet.ts';
+import { LASTING } from './incarnation.fixture.ts';
 import { decodeChunk, ID_BYTES } from './memory/chunk.ts';
 import { IdSet } from './memory/id-set.ts';
 import { ShardMemory } from './memory/memory.ts';
@@ -188,6 +189,7 @@ class Pod {
       ...{ poolKey: KEY, budget, hand, memory: this.#memory, log, take, spool: spoolHeld, letGo },
       bus: () => this.#bus() as never,
       fence: async () => ({ unconfirmed: [] }),
+      incarnations: LASTING,
     });
     this.#engine.start();
   }
@@ -218,6 +220,7 @@ class Pod {
     const get = async (_: string, priorityClass: string) => ({
       fetch: async ({ max_messages: max, expires }: { max_messages: number; expires: number }) =>
         stream.fetch(priorityClass, max, expires),
+      info: async () => ({ created: '2026-01-01T00:00:00Z' }),
     });
     const nc = {
       request: (reply: string, payload: string) => asked(confirms, () => stream.said(Number(reply), payload)),

@@ -16,7 +16,9 @@ export interface MailMessage {
   readonly sequence: number;
   /** How often it has been delivered, this time included; 1: nobody had it before. */
   readonly deliveries: number;
-  /** Acknowledges; true when the server has confirmed, rejects when that is unknown. May be asked again. */
+  /** Its stream is gone, and the message with it: it cannot be given back. */
+  readonly isGone: boolean;
+  /** Acknowledges; true when the server has confirmed, or there is nothing left to acknowledge; rejects when that is unknown. May be asked again. */
   ackAck(opts: { readonly timeout: number }): Promise<boolean>;
   /** Keeps it from being redelivered for another ack_wait. */
   working(): void;

@@ -4,6 +4,7 @@ import { jest } from '@jest/globals';
 import type { Consumer, JetStreamClient } from '@nats-io/jetstream';
 import { log } from '../../process/log.ts';
 import { Budget } from './budget.ts';
+import { LASTING, ORIGIN } from './incarnation.fixture.ts';
 import { mailMessage } from './message.ts';
 import { pull } from './pull.ts';
 
@@ -31,6 +32,7 @@ function scripted(answers: Answer[]) {
       };
       return Object.assign(iterate(), { stop: () => {} });
     },
+    info: async () => ({ created: '2026-01-01T00:00:00Z' }),
   } as unknown as Consumer;
   let handles = 0;
   const get = async () => {
@@ -47,8 +49,9 @@ function start(answers: Answer[], take = (): boolean => true) {
   const end = new AbortController();
   const budget = new Budget(10, () => false);
   const names = { stream: 's', consumer: 'c', priorityClass: 'bulk' };
-  const adopt = (message: never) => mailMessage(script.nc, message);
-  const done = pull({ js: script.js, budget, log, ...names, adopt: adopt as never, take }, end.signal);
+  const adopt = (message: never) => mailMessage(script.nc, message, ORIGIN, () => true);
+  const parts = { js: script.js, budget, log, incarnations: LASTING, ...names };
+  const done = pull({ ...parts, adopt: adopt as never, take }, end.signal);
   return { ...script, budget, end, done };
 }
 
@@ -122,7 +125,12 @@ test('an acknowledgement can be asked for again, and answers over a closed conne
     },
   } as never;
   const info = { streamSequence: 7, deliveryCount: 2 };
-  const message = mailMessage(nc, { data: new Uint8Array(), reply: '$JS.ACK.x', info } as never);
+  const message = mailMessage(
+    nc,
+    { data: new Uint8Array(), reply: '$JS.ACK.x', info } as never,
+    ORIGIN,
+    () => true,
+  );
   expect(message).toMatchObject({ sequence: 7, deliveries: 2 });
   await expect(message.ackAck({ timeout: 10 })).rejects.toThrow('timeout');
   await expect(message.ackAck({ timeout: 10 })).resolves.toBe(true);

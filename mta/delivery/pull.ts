@@ -4,6 +4,8 @@ import type { Consumer, JetStreamClient, JsMsg } from '@nats-io/jetstream';
 import type { Log } from '../../process/log.ts';
 import { TRANSFER_CLASS } from '../bus/names.ts';
 import type { Budget } from './budget.ts';
+import type { Incarnation, Incarnations } from './incarnation.ts';
+import type { Origin } from './message.ts';
 import { pause } from './pause.ts';
 import type { MailMessage } from './ports.ts';
 
@@ -13,6 +15,8 @@ const BUSY_EXPIRES_MS = 1500;
 const STUCK_AFTER_MS = 10_000;
 const RETRY_MS = 1000;
 const HASTY_MS = 200;
+/** Between two requests the end of stream and consumer is heard of by nobody: after this long they are looked at again. */
+const UNHEARD_MS = 100;
 const LEAST = 2;
 const MOST = 64;
 /** A bundle of a transfer is as large as 50 messages. */
@@ -25,9 +29,16 @@ export interface PullParts {
   readonly stream: string;
   readonly consumer: string;
   readonly priorityClass: string;
-  readonly adopt: (message: JsMsg) => MailMessage;
+  readonly incarnations: Pick<Incarnations, 'check' | 'connection'>;
+  readonly adopt: (message: JsMsg, origin: Origin) => MailMessage;
   /** Takes a message in; true: it keeps its slot until it leaves the hand. */
   readonly take: (message: MailMessage) => boolean;
+}
+
+/** What requests go to. */
+interface Handle extends Origin {
+  readonly consumer: Consumer;
+  readonly connection: AbortSignal;
 }
 
 /** What came of one request. */
@@ -43,7 +54,8 @@ interface Kept {
 export async function pull(parts: PullParts, signal: AbortSignal): Promise<void> {
   const { budget, log, stream, consumer: name } = parts;
   const most = parts.priorityClass === TRANSFER_CLASS ? MOST_BUNDLES : MOST;
-  let consumer: Consumer | null = null;
+  let handle: Handle | null = null;
+  let heard = performance.now();
   let want = LEAST;
   while (!signal.aborted) {
     const slots = await budget.acquire(parts.priorityClass, want, signal);
@@ -51,30 +63,41 @@ export async function pull(parts: PullParts, signal: AbortSignal): Promise<void>
     const kept: Kept = { received: 0, slots: 0, closed: false };
     const began = performance.now();
     try {
-      consumer ??= await parts.js.consumers.get(stream, name);
-      await fetchOnce(parts, consumer, slots, kept, signal);
+      if (!handle || handle.connection.aborted || began - heard > UNHEARD_MS) handle = await handleOf(parts);
+      await fetchOnce(parts, handle, slots, kept, signal);
     } catch (error) {
       // Missing stream, lost leader, no connection, stuck: start over with a new handle.
       log.debug({ stream, consumer: name, err: error }, 'pull ended');
-      consumer = null;
+      handle = null;
     }
+    heard = performance.now();
     budget.release(slots - kept.slots);
     want = kept.received >= slots ? Math.min(most, want * 2) : LEAST;
     // A request that ends at once and empty (no leader for the moment) must not be repeated as fast as the network goes.
     const hasty = kept.received === 0 && performance.now() - began < HASTY_MS;
-    if (!consumer || hasty) await pause(consumer ? HASTY_MS : RETRY_MS, signal);
+    if (!handle || hasty) await pause(handle ? HASTY_MS : RETRY_MS, signal);
   }
+}
+
+/** The stream first: a consumer that is asked for after it is no older. What comes by a request to it is of this stream, or of none. */
+async function handleOf({ js, incarnations, stream, consumer: name }: PullParts): Promise<Handle> {
+  const { connection } = incarnations;
+  const incarnation: Incarnation = await incarnations.check(stream);
+  const consumer = await js.consumers.get(stream, name);
+  const { created } = await consumer.info(true);
+  return { incarnation, consumer, connection, consumerMadeAt: Date.parse(created) };
 }
 
 async function fetchOnce(
   parts: PullParts,
-  consumer: Consumer,
+  handle: Handle,
   slots: number,
   kept: Kept,
   signal: AbortSignal,
 ): Promise<void> {
   const expires = slots > LEAST ? BUSY_EXPIRES_MS : IDLE_EXPIRES_MS;
-  const messages = await consumer.fetch({
+  const { connection } = handle;
+  const messages = await handle.consumer.fetch({
     max_messages: slots,
     expires,
     idle_heartbeat: Math.round(expires / 3),
@@ -86,26 +109,28 @@ async function fetchOnce(
     messages.stop();
     stuck.reject(new Error('the pull is stuck'));
   }, expires + STUCK_AFTER_MS);
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
+  // Over the next connection the library would ask again by itself, whatever stands under the names by then.
+  for (const end of [signal, connection]) end.addEventListener('abort', stop, { once: true });
+  if (signal.aborted || connection.aborted) stop();
   try {
     // Not left to the iterator: one that has lost its request may not hear of the stop either.
-    await Promise.race([takeAll(parts, messages, kept, signal), stuck.promise]);
+    await Promise.race([takeAll(parts, messages, handle, kept, signal), stuck.promise]);
   } finally {
     kept.closed = true;
     clearTimeout(watchdog);
-    signal.removeEventListener('abort', stop);
+    for (const end of [signal, connection]) end.removeEventListener('abort', stop);
   }
 }
 
 async function takeAll(
   { adopt, take }: PullParts,
   messages: AsyncIterable<JsMsg>,
+  origin: Origin,
   kept: Kept,
   signal: AbortSignal,
 ): Promise<void> {
   for await (const delivered of messages) {
-    const message = adopt(delivered);
+    const message = adopt(delivered, origin);
     // What comes after the stop goes to the shard's next owner, at once.
     if (signal.aborted || kept.closed) message.nak();
     else {

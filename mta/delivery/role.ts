@@ -21,11 +21,13 @@ import { fenceEverywhere } from './fence.ts';
 import type { FenceTimes } from './fence_decide.ts';
 import { Fleet } from './fleet.ts';
 import type { Fence } from './gate.ts';
+import { Incarnations } from './incarnation.ts';
 import { keepClock } from './kept-clock.ts';
 import { ShardMemory } from './memory/memory.ts';
 import { readMemory } from './memory/reader.ts';
 import type { Clock, SuppressionLookup } from './ports.ts';
 import { publisher, trusted } from './publish.ts';
+import { rescue } from './rescue.ts';
 import { EgressSender, type SenderParts } from './sender.ts';
 import { Shards } from './shards.ts';
 import { Tunnels } from './tunnel.ts';
@@ -95,10 +97,16 @@ export async function startRole(parts: RoleParts): Promise<Role> {
     obstacle: (name, why) => readiness.set(name, why),
     ...(parts.registry && { registry: parts.registry }),
   });
+  const incarnations = new Incarnations(
+    (stream) => createdAt(state.bus, stream),
+    () => rescue(engine.hand, engine.spoolHeld, log),
+    log,
+  );
   const shards = working(
     parts,
     engine,
     memory,
+    incarnations,
     () => state.bus,
     fencing(parts, egressTls, () => state.bus, fleet),
   );
@@ -129,6 +137,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const end = new AbortController();
   whenConnected(parts, (bus) => {
     state.bus = bus;
+    void followConnection(bus, incarnations);
     const pooled = () => {
       engine.poolChanged();
       obey();
@@ -183,11 +192,26 @@ function working(
   { pool, log }: RoleParts,
   engine: Engine,
   memory: ShardMemory,
+  incarnations: Incarnations,
   bus: () => Bus | null,
   fence: Fence,
 ): Shards {
   const { budget, hand, take, letGo, spoolHeld: spool } = engine;
-  return new Shards({ bus, poolKey: poolKey(pool), budget, hand, memory, log, take, spool, letGo, fence });
+  const parts = { bus, poolKey: poolKey(pool), memory, log, fence, incarnations };
+  return new Shards({ ...parts, budget, hand, take, spool, letGo });
+}
+
+async function createdAt(bus: Bus | null, stream: string): Promise<string> {
+  if (!bus) throw new Error('NATS: not connected');
+  const { created } = await (await bus.manager()).streams.info(stream);
+  return created;
+}
+
+async function followConnection({ nc }: Bus, incarnations: Incarnations): Promise<void> {
+  for await (const { type } of nc.status()) {
+    if (type === 'disconnect') incarnations.disconnected();
+    else if (type === 'reconnect') incarnations.reconnected();
+  }
 }
 
 /** What this pod acknowledges is written for the next owner of a shard; what those before it acknowledged is read. */

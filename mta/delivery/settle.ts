@@ -90,7 +90,8 @@ export class Settler {
       try {
         await this.#put(held, [held.parcel]);
       } catch (error) {
-        if (!held.attempting) this.#acknowledger.giveBack(held, GIVE_BACK_MS);
+        if (!held.attempting && !this.#acknowledger.giveBack(held, GIVE_BACK_MS))
+          held.since = this.#clock.monotonic(); // and the sweep tries again, as long after
         throw error;
       }
     });
@@ -105,10 +106,14 @@ export class Settler {
       try {
         await this.#put(held, parcels);
       } catch (error) {
-        this.#acknowledger.giveBack(held, GIVE_BACK_MS);
+        if (!this.#acknowledger.giveBack(held, GIVE_BACK_MS)) this.#writeLater(held, parcels);
         throw error;
       }
     });
+  }
+
+  #writeLater(held: Held, parcels: readonly Parcel[]): void {
+    setTimeout(() => void this.spoolBundle(held, parcels).catch(() => {}), GIVE_BACK_MS).unref();
   }
 
   /** What counts must not undo what is recorded. */
@@ -135,13 +140,13 @@ export class Settler {
     if (left.length === 0) return this.#acknowledger.finished(held);
     const isUnfinished = left.length === parcel.recipients.length;
     // The shard's next owner gets it redelivered: a copy here would be a duplicate.
-    if (held.lost && isUnfinished) return this.#acknowledger.giveBack(held, null);
+    if (held.lost && isUnfinished) return void this.#acknowledger.giveBack(held, null);
     try {
       await this.#put(held, [{ ...parcel, recipients: left }]);
     } catch (error) {
       // As long as nobody has it, its stream is as good a place; what is lost is the count of an attempt.
       if (!isUnfinished || held.lost) throw error;
-      this.#acknowledger.giveBack(held, this.#untilDue(left));
+      if (!this.#acknowledger.giveBack(held, this.#untilDue(left))) throw error;
     }
   }
 

@@ -2,6 +2,7 @@ import { log } from '../../process/log.ts';
 import type { HopId } from '../message/parcel.ts';
 import { Budget } from './budget.ts';
 import { Hand } from './hand.ts';
+import { LASTING } from './incarnation.fixture.ts';
 import type { Duties } from './ownership.ts';
 import type { MailMessage } from './ports.ts';
 import { Shards } from './shards.ts';
@@ -31,6 +32,7 @@ test('a drain that is cancelled and begun again: the shard is held until the mem
     },
     ...{ take: () => false, spool: async () => {}, letGo: () => {} },
     fence: async () => ({ unconfirmed: [] }),
+    incarnations: LASTING,
   });
   const follow = (isReleasing: boolean) => shards.follow(duties(isReleasing), ['bulk']);
   follow(false);

@@ -7,8 +7,9 @@ import { mailStream, type PoolKey, TRANSFER_CLASS } from '../bus/names.ts';
 import type { Budget } from './budget.ts';
 import { type Fence, Gate, type Passage } from './gate.ts';
 import { type Hand, type Held, inTurn } from './hand.ts';
+import type { Incarnations } from './incarnation.ts';
 import type { ShardMemory } from './memory/memory.ts';
-import { mailMessage } from './message.ts';
+import { mailMessage, type Origin } from './message.ts';
 import type { Duties, OwnedShard } from './ownership.ts';
 import type { MailMessage } from './ports.ts';
 import { pull } from './pull.ts';
@@ -26,6 +27,7 @@ export interface ShardParts {
   /** Puts a parcel out of the hand that another pod gets redelivered. */
   readonly letGo: (held: Held) => void;
   readonly fence: Fence;
+  readonly incarnations: Pick<Incarnations, 'check' | 'connection'>;
 }
 
 interface Worked {
@@ -95,14 +97,23 @@ export class Shards {
 
   /** What the owners before have acknowledged is known before anything is pulled: any mail may be a repeat of theirs. */
   async #pull(shard: number, gate: Gate, classes: readonly string[], signal: AbortSignal): Promise<void> {
-    const { bus, budget, log, poolKey, memory, take } = this.#parts;
+    const { bus, budget, log, poolKey, memory, take, incarnations } = this.#parts;
     const connected = bus();
     if (!connected || !(await memory.load(shard, signal))) return;
     failpoint('delivery.taken-over');
     const stream = mailStream(poolKey, shard);
+    const isPulled = () => this.#worked.has(shard);
     for (const name of [...classes, TRANSFER_CLASS]) {
-      const parts = { js: connected.js, budget, log, stream, consumer: name, priorityClass: name };
-      const adopt = (message: JsMsg) => mailMessage(connected.nc, message);
+      const parts = {
+        js: connected.js,
+        budget,
+        log,
+        stream,
+        consumer: name,
+        priorityClass: name,
+        incarnations,
+      };
+      const adopt = (message: JsMsg, origin: Origin) => mailMessage(connected.nc, message, origin, isPulled);
       const admit = (message: MailMessage) => take(message, shard, gate.passage(message.deliveries));
       void pull({ ...parts, adopt, take: admit }, signal);
     }

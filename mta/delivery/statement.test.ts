@@ -105,7 +105,8 @@ class World {
   #message(parcel: Parcel): MailMessage {
     const left = () => this.pulled.delete(parcel.hopId);
     return {
-      ...{ data: encodeParcel(parcel), sequence: this.submitted, deliveries: 1, working: () => {} },
+      ...{ data: encodeParcel(parcel), sequence: this.submitted, deliveries: 1, isGone: false },
+      working: () => {},
       nak: () => {
         if (left()) this.elsewhere.add(parcel.hopId);
       },

@@ -35,10 +35,15 @@
         # A consumer of its own only of what it remembers.
         "$JS.API.CONSUMER.CREATE.*.*.memory.>"
         "$JS.API.INFO", "$JS.API.CONSUMER.INFO.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>"
+        # When a shard's stream was made, before anything of it is acknowledged.
+        "$JS.API.STREAM.INFO.*"
         {{ include "postfleet.nats.readBucket" "fleet" }}
         {{ include "postfleet.nats.readBucket" "leases" }}
       ]
-      deny: ["$JS.API.CONSUMER.MSG.NEXT.BOUNCES.*", "$JS.ACK.BOUNCES.>", "$JS.ACK.*.*.BOUNCES.>"]
+      deny: [
+        "$JS.API.CONSUMER.MSG.NEXT.BOUNCES.*", "$JS.ACK.BOUNCES.>", "$JS.ACK.*.*.BOUNCES.>", "$JS.API.STREAM.INFO.BOUNCES"
+        "$JS.API.STREAM.INFO.KV_warmup", "$JS.API.STREAM.INFO.KV_limits", "$JS.API.STREAM.INFO.KV_complaints"
+      ]
     }
     subscribe: { allow: ["_INBOX_delivery.>"] }
   }
