@@ -87,7 +87,14 @@ export interface ShardAssignment {
   /** The owner is asked to give it up: it stops pulling this shard and makes unacknowledged 0. */
   readonly releasing: boolean;
   /** The owner before; when it did not state "unacknowledged 0", egress must fence it before redelivered mail is sent. */
-  readonly former: { readonly uid: string; readonly stated: boolean } | null;
+  readonly former: {
+    readonly uid: string;
+    readonly stated: boolean;
+    /** When it was found lost, in ms since the epoch. Absent: it stated, or an older release. */
+    readonly at?: number;
+  } | null;
+  /** Owners before the former, lost as well and so lately that a connection of theirs may live: they are fenced with it. Absent: none. */
+  readonly lostBefore?: readonly { readonly uid: string; readonly at: number }[];
   /**
    * Its owner's container restarted: what the process before had in hand comes again from JetStream, and only this pod's volume knows
    * it. Until the ack floor of each consumer has reached its sequence here, the owner keeps the shard.
@@ -199,3 +206,12 @@ export interface Lingering {
   /** Open connections by provider: the limits count them. */
   readonly open: Readonly<Record<string, number>>;
 }
+
+/** UIDs of the owners before that must be fenced: they stated nothing. */
+export const owedFences = ({
+  former,
+  lostBefore = [],
+}: Pick<ShardAssignment, 'former' | 'lostBefore'>): readonly string[] => [
+  ...lostBefore.map(({ uid }) => uid),
+  ...(former && !former.stated ? [former.uid] : []),
+];

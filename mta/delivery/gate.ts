@@ -1,4 +1,4 @@
-// What holds redelivered mail of a shard back until its former owner is fenced. Mail that nobody had before passes at once.
+// What holds redelivered mail of a shard back until its former owners are fenced. Mail that nobody had before passes at once.
 import type { FenceOutcome } from './fence.ts';
 import type { OwnedShard } from './ownership.ts';
 
@@ -16,7 +16,7 @@ export type Passage = 'free' | 'held' | 'unconfirmed';
 const RETRY_MS = 5000;
 
 export class Gate {
-  readonly #former: string | null;
+  readonly #formers: readonly string[];
   readonly #end = new AbortController();
   /** Settles with the fence; resolved when there is nothing to fence. Never rejects. */
   readonly settled: Promise<void>;
@@ -24,30 +24,39 @@ export class Gate {
   epoch: number;
   #state: Passage = 'free';
 
-  constructor({ shard, epoch, fence: former }: OwnedShard, fence: Fence, failed: (error: unknown) => void) {
+  constructor({ shard, epoch, fences }: OwnedShard, fence: Fence, failed: (error: unknown) => void) {
     this.epoch = epoch;
-    this.#former = former;
-    this.settled = former === null ? Promise.resolve() : this.#fence(shard, former, fence, failed);
+    this.#formers = fences;
+    const ask = (uid: string) =>
+      this.#fenced(() => fence(shard, () => this.epoch, uid, this.#end.signal), failed);
+    this.settled = fences.length === 0 ? Promise.resolve() : this.#hold(fences.map(ask));
   }
 
-  async #fence(shard: number, former: string, fence: Fence, failed: (error: unknown) => void): Promise<void> {
+  /** Nobody says which of them had a message: it waits for all. */
+  async #hold(fenced: readonly Promise<boolean>[]): Promise<void> {
     this.#state = 'held';
-    const { signal } = this.#end;
-    while (this.#state === 'held' && !signal.aborted) {
+    const confirmed = await Promise.all(fenced);
+    if (!this.#end.signal.aborted) this.#state = confirmed.every(Boolean) ? 'free' : 'unconfirmed';
+  }
+
+  /** Whether it is certain that one of them can send nothing more; resolves when it is settled or the gate abandoned. */
+  async #fenced(fence: () => Promise<FenceOutcome>, failed: (error: unknown) => void): Promise<boolean> {
+    while (!this.#end.signal.aborted) {
       try {
-        const { unconfirmed } = await fence(shard, () => this.epoch, former, signal);
-        if (!signal.aborted) this.#state = unconfirmed.length > 0 ? 'unconfirmed' : 'free';
+        return (await fence()).unconfirmed.length === 0;
       } catch (error) {
         // Nothing is known, so nothing redelivered passes.
         failed(error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
+    return false;
   }
 
   /** Whether it also stands for this hold: the fence that is still owed does not end with the epoch. */
-  fits({ epoch, fence }: OwnedShard): boolean {
-    return (this.epoch === epoch || this.#state === 'held') && (fence === null || fence === this.#former);
+  fits({ epoch, fences }: OwnedShard): boolean {
+    const knowsAll = fences.every((uid) => this.#formers.includes(uid));
+    return knowsAll && (this.epoch === epoch || this.#state === 'held');
   }
 
   /** How a message passes that was delivered `deliveries` times. */

@@ -23,7 +23,7 @@ describe('dutiesOf', () => {
       cordoned: false,
       handOver: false,
       shareWith: null,
-      shards: [{ shard: 0, epoch: 3, fence: null }],
+      shards: [{ shard: 0, epoch: 3, fences: [] }],
       releasing: new Set([1]),
       epochs: '0:3,1:3',
     });
@@ -39,12 +39,20 @@ describe('dutiesOf', () => {
     expect(dutiesOf(assignment([], { handOver: true, cordoned: true }), 'me').handOver).toBe(true);
   });
 
-  test.each([
-    ['stated that it holds nothing', { uid: 'before', stated: true }, null],
-    ['never said so', { uid: 'before', stated: false }, 'before'],
-    ['is this pod itself', { uid: 'me', stated: false }, null],
-  ])('a former owner that %s', (_, former, fence) => {
-    expect(dutiesOf(assignment([shard({ former })]), 'me').shards[0]?.fence).toBe(fence);
+  test.each<[string, Partial<ShardAssignment>, readonly string[]]>([
+    ['stated that it holds nothing', { former: { uid: 'before', stated: true } }, []],
+    ['never said so', { former: { uid: 'before', stated: false } }, ['before']],
+    ['is this pod itself', { former: { uid: 'me', stated: false } }, []],
+    [
+      'was lost, as others were before it',
+      {
+        former: { uid: 'before', stated: false, at: 3 },
+        lostBefore: ['a', 'me', 'b'].map((uid) => ({ uid, at: 1 })),
+      },
+      ['a', 'b', 'before'],
+    ],
+  ])('a former owner that %s', (_, former, fences) => {
+    expect(dutiesOf(assignment([shard(former)]), 'me').shards[0]?.fences).toEqual(fences);
   });
 
   test('without an assignment there is nothing to do', () => {

@@ -1,11 +1,11 @@
 // Which shards this pod works under an assignment. Pure.
-import type { Assignment } from '../bus/snapshot.ts';
+import { type Assignment, owedFences } from '../bus/snapshot.ts';
 
 export interface OwnedShard {
   readonly shard: number;
   readonly epoch: number;
-  /** The owner before, who must be fenced first; null when it stated that it holds nothing, or there was none. */
-  readonly fence: string | null;
+  /** Owners before, who must be fenced first: they did not state that they hold nothing. */
+  readonly fences: readonly string[];
 }
 
 export interface Duties {
@@ -33,10 +33,10 @@ export function dutiesOf(assignment: Assignment | null, uid: string): Duties {
     shareWith: assignment && member?.share && !cordoned ? shardsOfOthers(assignment, uid) : null,
     shards: mine
       .filter((shard) => !given(shard))
-      .map(({ shard, epoch, former }) => ({
-        shard,
-        epoch,
-        fence: former && !former.stated && former.uid !== uid ? former.uid : null,
+      .map((shard) => ({
+        shard: shard.shard,
+        epoch: shard.epoch,
+        fences: owedFences(shard).filter((former) => former !== uid),
       })),
     releasing: new Set(mine.filter(given).map(({ shard }) => shard)),
     epochs: mine.map(({ shard, epoch }) => `${shard}:${epoch}`).join(','),

@@ -10,7 +10,7 @@ import { Shards } from './shards.ts';
 const SHARD = 0;
 const duties = (isReleasing: boolean): Duties => ({
   ...{ cordoned: isReleasing, handOver: false, shareWith: null, epochs: '' },
-  shards: isReleasing ? [] : [{ shard: SHARD, epoch: 1, fence: null }],
+  shards: isReleasing ? [] : [{ shard: SHARD, epoch: 1, fences: [] }],
   releasing: new Set(isReleasing ? [SHARD] : []),
 });
 

@@ -16,12 +16,16 @@ test('an epoch older than the highest seen is stale, in its own pool and shard o
   expect(book.stale(pool, new Map())).toBeNull();
 });
 
-const assignment = (former: { uid: string; stated: boolean } | null, members: string[]): Assignment => ({
+const assignment = (
+  former: { uid: string; stated: boolean } | null,
+  members: string[],
+  lostBefore: { uid: string; at: number }[] = [],
+): Assignment => ({
   version: 1,
   pool: 'mail/a',
   revision: 1,
   members: members.map((uid) => ({ pod: uid, uid, cordoned: false, handOver: false })),
-  shards: [{ shard: 0, epoch: 7, owner: null, releasing: false, former }],
+  shards: [{ shard: 0, epoch: 7, owner: null, releasing: false, former, lostBefore }],
 });
 
 test.each([
@@ -33,6 +37,15 @@ test.each([
   const book = new EpochBook();
   expect(book.learnAssignment(pool, assignment(former, members))).toEqual(fenced);
   expect(book.stale(pool, new Map([[0, 6]]))?.known).toBe(7);
+});
+
+test('owners that were lost before the former are fenced with it', () => {
+  const before = [
+    { uid: 'older', at: 1 },
+    { uid: 'member', at: 2 },
+  ];
+  const given = assignment({ uid: 'old', stated: false }, ['member'], before);
+  expect(new EpochBook().learnAssignment(pool, given)).toEqual(['older', 'old']);
 });
 
 test('who is fenced already is not fenced again', () => {

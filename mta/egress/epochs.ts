@@ -1,7 +1,7 @@
 // What egress knows of who may still send: the highest epoch seen of each shard, and the pods that were fenced. Learnt
 // from the assignments, from every CONNECT and from fences; it only ever rises.
 import type { PoolKey } from '../bus/names.ts';
-import type { Assignment } from '../bus/snapshot.ts';
+import { type Assignment, owedFences } from '../bus/snapshot.ts';
 
 export interface StaleEpoch {
   readonly shard: number;
@@ -49,7 +49,7 @@ export class EpochBook {
     );
     const members = new Set(assignment.members.map(({ uid }) => uid));
     const gone = assignment.shards
-      .flatMap(({ former }) => (former && !former.stated ? [former.uid] : []))
+      .flatMap(owedFences)
       .filter((uid) => !members.has(uid) && !this.#fenced.has(uid));
     return [...new Set(gone)];
   }

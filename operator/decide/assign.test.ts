@@ -96,6 +96,23 @@ describe('a pod whose UID is gone', () => {
     expect(moved.every((s) => s.epoch === epoch && s.former?.uid === 'uid-1' && !s.former.stated)).toBe(true);
   });
 
+  test('and when its successor is lost within the life of a connection, both', () => {
+    const first = nextAssignment({ ...settled, pods: [podView(0), replaced] }, NOBODY);
+    const assignment = first ?? settled.assignment;
+    const later = {
+      ...settled,
+      assignment,
+      now: NOW + 60_000,
+      pods: [podView(0), podView(1, { uid: 'uid-1c' })],
+    };
+    const moved = nextAssignment(later, NOBODY)?.shards.filter(({ owner }) => owner?.uid === 'uid-1c') ?? [];
+    expect(moved).toHaveLength(4);
+    for (const { former, lostBefore } of moved) {
+      expect(former).toEqual({ uid: 'uid-1b', stated: false, at: NOW + 60_000 });
+      expect(lostBefore).toEqual([{ uid: 'uid-1', at: NOW }]);
+    }
+  });
+
   test('they wait for it while it starts, and go elsewhere when it does not come', () => {
     const starting = podView(1, { uid: 'uid-1b', ready: false, createdAt: NOW });
     const world = { ...settled, pods: [podView(0), starting] };
@@ -252,7 +269,7 @@ function judge(before: Assignment, next: Assignment, world: PoolWorld): void {
       !reading.statement.held.some((h) => h.shard === old.shard);
     const gone = !world.pods.some((p) => p.uid === old.owner?.uid) && world.nodes?.[0]?.ready === true;
     expect(stated || gone).toBe(true);
-    expect(now?.former).toEqual({ uid: old.owner.uid, stated });
+    expect(now?.former).toMatchObject({ uid: old.owner.uid, stated });
   }
 }
 

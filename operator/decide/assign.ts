@@ -5,6 +5,7 @@ import type { AssignedMember, Assignment, ShardAssignment, Statement } from '../
 import { SNAPSHOT_VERSION } from '../../mta/bus/snapshot.ts';
 import type { PodView, PoolWorld } from '../observe/world.ts';
 import { unfencedReason } from './fence.ts';
+import { formersAfter } from './formers.ts';
 import { afterRestarts, isSettling, processOf, settlingOf } from './restart.ts';
 
 /** Which pods the drain wants cordoned, by UID, and whether they may hand over. */
@@ -220,7 +221,7 @@ class Placement {
       epoch: shard.epoch + 1,
       owner: ownerOf(target),
       releasing: false,
-      former: shard.owner ? { uid: shard.owner.uid, stated: why === 'Stated' } : shard.former,
+      ...formersAfter(shard, why, target.uid, this.#world.now),
       // It has the volume of the lost one, and on it copies of what is still to come again.
       ...(same && settlingOf(this.#world, shard.shard)),
     };
