@@ -5,10 +5,15 @@ import { mayHoldMail, type PodView, type PoolWorld, type Reading } from '../obse
 /** Ages are told in steps, so that a status is not written anew each second. */
 const AGE_STEP_SECONDS = 10;
 
-/** What a pod does not say now is as it was last said: a silent pod has not become empty. */
+/**
+ * What a pod does not say now is as it was last said: a silent pod has not become empty. But of a volume that was given up nothing is
+ * kept: the pod comes up on another one, and that is no loss to tell of again.
+ */
 export function membersOf(world: PoolWorld, before: readonly Member[]): Member[] {
+  const gone = new Set(world.volumes.filter(({ givenUp }) => givenUp).map(({ ordinal }) => ordinal));
   const last = (pod: string) => before.find((member) => member.pod === pod) ?? null;
-  const present = world.pods.map((pod) => memberOf(world, pod, last(pod.name)));
+  const lastOf = ({ ordinal, name }: PodView) => (gone.has(ordinal) ? null : last(name));
+  const present = world.pods.map((pod) => memberOf(world, pod, lastOf(pod)));
   return [...present, ...missing(world, last)];
 }
 
