@@ -1,7 +1,7 @@
 // A fleet whose delivery pods each work a shard of their own, so that several rows are walked at once, and what a scenario asks of it.
 import { createHash, randomUUID } from 'node:crypto';
 import { request } from 'node:https';
-import { BOUNCE_CONSUMER, BOUNCE_STREAM, mailStream, mailSubject, poolKey } from '../../mta/bus/names.ts';
+import { BOUNCE_STREAM, mailStream, mailSubject, poolKey } from '../../mta/bus/names.ts';
 import type { ShardAssignment, Statement } from '../../mta/bus/snapshot.ts';
 import { packId } from '../../mta/delivery/memory/chunk.ts';
 import { readMemory } from '../../mta/delivery/memory/reader.ts';
@@ -9,6 +9,7 @@ import { encodeParcel, type HopId, type Parcel, type ParcelId } from '../../mta/
 import type { FailpointName } from '../../process/failpoint.ts';
 import { DnsServer } from '../internet/dns.ts';
 import { type DnsRecord, Zones } from '../internet/zone.ts';
+import { shortenAckWait } from '../rig/bus.ts';
 import { type Fleet, type RolePod, startFleet } from '../rig/fleet.ts';
 import { freePorts } from '../rig/ports.ts';
 import { until } from '../rig/process.ts';
@@ -16,7 +17,6 @@ import { Mailboxes } from './mailboxes.ts';
 
 export const SENDING_DOMAIN = 'acme.test';
 const POOL = poolKey('rig/main');
-/** Instead of 30 s: what a killed pod had in hand comes back soon. */
 const ACK_WAIT_MS = 2000;
 const PATIENCE_MS = 60_000;
 
@@ -58,7 +58,8 @@ export class Walk {
       await dns.close();
       await mailboxes.stop();
     });
-    await walk.#shortenAckWait(lanes + 1);
+    const shards = Array.from({ length: lanes + 1 }, (_, shard) => mailStream(POOL, shard));
+    await shortenAckWait(fleet.bus, [BOUNCE_STREAM, ...shards], ACK_WAIT_MS);
     return walk;
   }
 
@@ -69,15 +70,6 @@ export class Walk {
 
   stop(): Promise<void> {
     return this.#stop();
-  }
-
-  async #shortenAckWait(shards: number): Promise<void> {
-    const { consumers } = await this.fleet.bus.manager();
-    const ack_wait = ACK_WAIT_MS * 1_000_000;
-    await consumers.update(BOUNCE_STREAM, BOUNCE_CONSUMER, { ack_wait });
-    for (let shard = 0; shard < shards; shard++)
-      for await (const { name } of consumers.list(mailStream(POOL, shard)))
-        await consumers.update(mailStream(POOL, shard), name, { ack_wait });
   }
 }
 

@@ -8,6 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 export const binFolder = (): string =>
   join(process.env.POSTFLEET_CACHE ?? join(homedir(), '.cache', 'postfleet'), 'bin');
 
+/** What every child has of our own environment: where Node keeps what it has compiled, so that it starts with less work. */
+function inherited(): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+}
+
 export class Child {
   readonly process: ChildProcess;
   readonly name: string;
@@ -16,7 +22,12 @@ export class Child {
 
   constructor(command: string, args: readonly string[], options: SpawnOptions & { name?: string } = {}) {
     this.name = options.name ?? command;
-    this.process = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = options.env && { ...inherited(), ...options.env };
+    this.process = spawn(command, args, {
+      ...options,
+      ...(env && { env }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const keep = (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString()).slice(-50_000);
     };
@@ -46,22 +57,30 @@ export class Child {
   }
 }
 
-/** Waits until `check` gives something truthy; fails with `what` (and the last error) after `timeoutMs`. */
+/** A look may cost a handshake, and what is waited for needs the machine too. */
+const LEAST_PAUSE_MS = 25;
+const MOST_PAUSE_MS = 100;
+const PAUSE_OF_WAITED = 0.04;
+
+/**
+ * Waits until `check` gives something truthy; fails with `what` (and the last error) after `timeoutMs`. Looks less often the longer it
+ * has waited, ten times a second at least.
+ */
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
   timeoutMs = 15_000,
 ): Promise<NonNullable<T>> {
-  const end = performance.now() + timeoutMs;
+  const began = performance.now();
   let last: unknown;
-  while (performance.now() < end) {
+  for (let waited = 0; waited < timeoutMs; waited = performance.now() - began) {
     try {
       const value = await check();
       if (value) return value as NonNullable<T>;
     } catch (error) {
       last = error;
     }
-    await delay(25);
+    await delay(Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, waited * PAUSE_OF_WAITED)));
   }
   throw new Error(`waited ${timeoutMs} ms for ${what}${last ? `: ${(last as Error).message}` : ''}`);
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { PubAck } from '@nats-io/jetstream';
 import { Registry } from 'prom-client';
-import { connectTo } from '../../e2e/rig/bus.ts';
+import { connectTo, shortenAckWait } from '../../e2e/rig/bus.ts';
 import { freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
 import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
 import { ensureFleetAssets, ensurePoolAssets } from '../../operator/nats/assets.ts';
@@ -47,6 +47,9 @@ import { CLASSES, ipPoolValue, KEY, POLICY, POOL, poolValue, SHARDS, SOURCES } f
 
 export type { Behaviour, Sink } from './sink.fixture.ts';
 export { KEY } from './values.fixture.ts';
+
+/** Shorter than what a pod refreshes by (10 s): what waits in hand for long comes again, and must be recognised. */
+const ACK_WAIT_MS = 5000;
 
 export interface Pod extends Role {
   readonly name: string;
@@ -353,6 +356,8 @@ export async function startFixture(): Promise<Fixture> {
   const profile = { replicas: 1, shardMaxBytes: 1024 ** 3 };
   await ensureFleetAssets(bus, profile);
   await ensurePoolAssets(await bus.manager(), KEY, SHARDS, CLASSES, profile);
+  const shards = Array.from({ length: SHARDS }, (_, shard) => mailStream(KEY, shard));
+  await shortenAckWait(bus, shards, ACK_WAIT_MS);
   const kv = await bus.kv(FLEET_BUCKET);
   await kv.put('ippool.mail_ips', JSON.stringify(ipPoolValue));
   await kv.put(`pool.${KEY}`, JSON.stringify({ ...poolValue, policy: POLICY }));
