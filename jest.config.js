@@ -15,6 +15,7 @@ const level = (displayName, testMatch, testPathIgnorePatterns = []) => ({
 
 export default {
   testTimeout: 30_000,
+  testSequencer: './jest.sequencer.js',
   projects: [
     level('unit', ['<rootDir>/**/*.test.ts'], ['\\.(integration|e2e|scenario)\\.test\\.ts$']),
     level('integration', ['<rootDir>/**/*.integration.test.ts']),
