@@ -28,7 +28,7 @@ import {
 } from '../bus/names.ts';
 import type { AddressLease, Assignment } from '../bus/snapshot.ts';
 import type { MxResult } from '../dns/mx.ts';
-import { monotonicClock } from '../egress/keeper.ts';
+import { monotonicClock } from '../egress/clock.ts';
 import { type Role as EgressRole, startRole as startEgress } from '../egress/role.ts';
 import { type BounceRequest, decodeBounce } from '../message/bounce.ts';
 import {

@@ -19,7 +19,7 @@ import {
   poolKey,
 } from '../bus/names.ts';
 import type { AddressLease, Assignment } from '../bus/snapshot.ts';
-import { monotonicClock } from './keeper.ts';
+import { monotonicClock } from './clock.ts';
 import { type Role, startRole } from './role.ts';
 
 const [FIRST, SECOND] = ['127.0.0.21', '127.0.0.22'];

@@ -1,7 +1,9 @@
 // Keepers over a time by hand and a bucket of one key, for the tests of the room.
 import type { AddressLease } from '../bus/snapshot.ts';
+import type { Clock } from './clock.ts';
 import { LEASE_TIMES } from './hold.ts';
-import { type Clock, Keeper, LeaseConflict, type LeaseStore } from './keeper.ts';
+import { Keeper } from './keeper.ts';
+import { LeaseConflict, type LeaseStore } from './lease.ts';
 
 export const holder = (uid: string) => ({
   pod: `pod-${uid}`,

@@ -2,9 +2,11 @@
 // killed, hand-overs, other orders of standing by. The kernels' clocks count the address down, whatever the processes do.
 import fc from 'fast-check';
 import { raised } from './bringup.ts';
+import type { Clock } from './clock.ts';
 import { LEASE_TIMES } from './hold.ts';
 import { holder, Kv, Time } from './keeper.fixture.ts';
-import { type Clock, Keeper, type LeaseStore } from './keeper.ts';
+import { Keeper } from './keeper.ts';
+import type { LeaseStore } from './lease.ts';
 
 const LINK = { name: 'eth0', mac: '02:00:00:00:00:01' };
 /** How late the kernel may look. */

@@ -1,33 +1,14 @@
-// Keeps one address: waits for its lease, takes it, brings it up, renews it, loses it, gives it up. Decisions are in hold.ts.
-import { LONGEST_CONNECTION_MS } from '../bus/connect.ts';
+// Keeps one address: waits for its lease, takes it, brings it up, renews it, loses it, gives it up. Decisions are in hold.ts, what is
+// held and until when in held.ts.
 import type { AddressLease, Lingering } from '../bus/snapshot.ts';
+import type { Clock } from './clock.ts';
+import { type Held, Hold, type HoldEnd } from './held.ts';
 import { decideTake, givenUp, holdEndsAt, type LeaseTimes, observe, renewal, type Seen } from './hold.ts';
-import { pause, sayUntilGone } from './linger.ts';
+import { LeaseConflict, type LeaseStore } from './lease.ts';
+import { sayUntilGone } from './linger.ts';
 import type { NodeLock } from './node_lock.ts';
 import type { Presence } from './presence.ts';
-
-/** The lease record of one address. Both calls reject while NATS is away. */
-export interface LeaseStore {
-  read(): Promise<{ readonly record: AddressLease | null; readonly revision: number }>;
-  /** Writes if the key still stands at `revision`; returns the new revision. @throws LeaseConflict */
-  write(record: AddressLease, revision: number): Promise<number>;
-}
-export class LeaseConflict extends Error {
-  override readonly name = 'LeaseConflict';
-}
-
-/** Monotonic time in ms, and timers by it. */
-export interface Clock {
-  now(): number;
-  after(ms: number, run: () => void): () => void;
-}
-export const monotonicClock: Clock = {
-  now: () => performance.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms).unref();
-    return () => clearTimeout(timer);
-  },
-};
+import { sayFree } from './say_free.ts';
 
 export interface KeeperOptions {
   readonly address: string;
@@ -51,14 +32,7 @@ export interface KeeperOptions {
   /** Connections established so far. */
   readonly connected: () => number;
   /** Told at once when the hold begins or ends; on an end every connection of the address must be closed. */
-  readonly onChange: (keeper: Keeper, end: 'closed' | 'handed over') => void;
-}
-
-interface Held {
-  readonly record: AddressLease;
-  readonly revision: number;
-  /** When the last confirmed renewal was sent. */
-  readonly confirmedMs: number;
+  readonly onChange: (keeper: Keeper, end: HoldEnd) => void;
 }
 
 /** How soon a holder tries again when a renewal failed. */
@@ -70,53 +44,45 @@ const RAISE_RETRY_MS = 15_000;
 
 export class Keeper {
   readonly options: KeeperOptions;
-  #held: Held | null = null;
+  readonly #hold: Hold;
   #seen: Seen | null = null;
-  #heldSinceMs = 0;
-  #endsAtMs = Number.POSITIVE_INFINITY;
   #why = 'not tried yet';
   #isWell = false;
   #stopped = false;
   #leaving = false;
   #unfit: string | null = null;
   #notBeforeMs = 0;
-  /** Monotonic ms from when on its connections carry nothing. */
-  #carriesUntil = Number.NEGATIVE_INFINITY;
-  #cancelEnd = () => {};
   #cancelStep = () => {};
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: KeeperOptions) {
     this.options = options;
+    this.#hold = new Hold(options.clock, () => void this.#lose('its lease ended: NATS is away'));
   }
 
-  /**
-   * The epoch it is held under; null while it is not held. The end is looked at each time: a process that was paused may be asked for
-   * a connection before its timers have run.
-   */
+  /** The epoch it is held under; null while it is not held. */
   get epoch(): number | null {
-    const over = this.options.clock.now() >= this.#endsAtMs;
-    return over ? null : (this.#held?.record.epoch ?? null);
+    return this.#hold.epoch;
   }
 
   /** Whether its connections may carry anything now: while it is held, and after it was handed over to one that counts them. */
   get mayCarry(): boolean {
-    return this.options.clock.now() < this.#carriesUntil;
+    return this.#hold.mayCarry;
   }
 
   /** Why it is not held; null while it is. */
   get obstacle(): string | null {
-    return this.#held ? null : this.#why;
+    return this.#hold.held ? null : this.#why;
   }
 
   /** Nothing is wrong with this pod: another one has the address, or is to take it, or this machine is not its home. */
   get isWell(): boolean {
-    return this.#held !== null || this.#isWell;
+    return this.#hold.held !== null || this.#isWell;
   }
 
   /** Holders before this one whose last connections are still ending. */
   get lingering(): readonly Lingering[] {
-    return this.#held?.record.lingering ?? [];
+    return this.#hold.held?.record.lingering ?? [];
   }
 
   start(): void {
@@ -151,9 +117,9 @@ export class Keeper {
    */
   async release(signal: AbortSignal): Promise<void> {
     await this.#stop();
-    const held = this.#held;
+    const held = this.#hold.held;
     await this.#lose('released');
-    if (held) await this.#sayFree(held, (record) => givenUp(record, {}, false), signal);
+    if (held) await this.#sayFree(held, signal);
   }
 
   /**
@@ -163,13 +129,13 @@ export class Keeper {
    */
   async handOver(signal: AbortSignal): Promise<void> {
     await this.#stop();
-    const held = this.#held;
+    const held = this.#hold.held;
     const { store, open, clock, holder, broughtUp, lock, movable } = this.options;
     await this.#lose('handed over', 'handed over');
     if (!held) return lock.release();
     const still = open();
     const soon = AbortSignal.any([signal, AbortSignal.timeout(SAY_FREE_MS)]);
-    const heard = await this.#sayFree(held, (record) => givenUp(record, still, broughtUp), soon);
+    const heard = await sayFree(store, clock, held, (record) => givenUp(record, still, broughtUp), soon);
     if (heard) {
       await lock.release();
       if (Object.keys(still).length > 0) await sayUntilGone(store, holder.uid, open, clock, signal);
@@ -181,7 +147,7 @@ export class Keeper {
    * this node waits to follow. Asked of NATS, for the successor may only just have come.
    */
   async canHandOver(): Promise<boolean> {
-    if (!this.options.broughtUp || !this.#held) return true;
+    if (!this.options.broughtUp || !this.#hold.held) return true;
     const read = await this.options.store.read().catch(() => null);
     return read?.record?.heir !== undefined;
   }
@@ -197,34 +163,16 @@ export class Keeper {
     await this.#running;
   }
 
-  /** @returns whether it stands in the lease, or the lease is another's */
-  async #sayFree(
-    held: Held,
-    free: (record: AddressLease) => AddressLease,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { store, clock } = this.options;
-    let { record, revision } = held;
-    for (;;) {
-      try {
-        await store.write(free(record), revision);
-        return true;
-      } catch {
-        // One that lingers has written meanwhile, an own write went unanswered, or NATS is away.
-        const read = await store.read().catch(() => null);
-        if (read && (read.record?.epoch !== record.epoch || read.record.released)) return true;
-        if (signal.aborted) return false;
-        if (read?.record) ({ record, revision } = { record: read.record, revision: read.revision });
-        else await pause(clock, RENEW_RETRY_MS, signal);
-      }
-    }
+  async #giveUp(why: string): Promise<void> {
+    const held = this.#hold.held;
+    await this.#lose(why);
+    if (held) await this.#sayFree(held, AbortSignal.timeout(SAY_FREE_MS));
   }
 
-  async #giveUp(why: string): Promise<void> {
-    const held = this.#held;
-    await this.#lose(why);
-    if (held)
-      await this.#sayFree(held, (record) => givenUp(record, {}, false), AbortSignal.timeout(SAY_FREE_MS));
+  /** Its connections are closed. */
+  #sayFree(held: Held, signal: AbortSignal): Promise<boolean> {
+    const { store, clock } = this.options;
+    return sayFree(store, clock, held, (record) => givenUp(record, {}, false), signal);
   }
 
   async #turn(): Promise<void> {
@@ -245,7 +193,7 @@ export class Keeper {
       await this.#giveUp(obstacle);
       return times.renewMs;
     }
-    return this.#held ? this.#renew(this.#held) : this.#tryTake();
+    return this.#hold.held ? this.#renew(this.#hold.held) : this.#tryTake();
   }
 
   async #tryTake(): Promise<number> {
@@ -268,7 +216,7 @@ export class Keeper {
     const { lingering } = seen.record ?? {};
     const record: AddressLease = { version: 1, address, ipPool, holder, epoch: step.epoch, renewals: 0 };
     const forMs = await this.#write({ ...record, ...(lingering && { lingering }) }, seen.revision);
-    if (!this.#held) await lock.release();
+    if (!this.#hold.held) await lock.release();
     return forMs;
   }
 
@@ -292,9 +240,8 @@ export class Keeper {
 
   #renew(held: Held): Promise<number> {
     const said = { leaving: this.#leaving, unfit: this.#unfit, connected: this.options.connected() };
-    // No connection is older; one that was killed before it could say that it is gone is forgotten then.
-    const over = this.options.clock.now() - this.#heldSinceMs > LONGEST_CONNECTION_MS;
-    return this.#write(renewal(held.record, said, over ? [] : this.lingering), held.revision);
+    const lingering = this.#hold.hasOutlivedAll ? [] : this.lingering;
+    return this.#write(renewal(held.record, said, lingering), held.revision);
   }
 
   async #write(record: AddressLease, revision: number): Promise<number> {
@@ -303,7 +250,7 @@ export class Keeper {
     try {
       const written = await store.write(record, revision);
       // A hold that ended while the renewal was under way has ended: it is taken anew, under the next epoch.
-      if (record.renewals > 0 && !this.#held) return 0;
+      if (record.renewals > 0 && !this.#hold.held) return 0;
       if (clock.now() < holdEndsAt(sentMs, movable, times))
         return this.#confirm({ record, revision: written, confirmedMs: sentMs });
       return times.renewMs;
@@ -317,45 +264,29 @@ export class Keeper {
   async #confirm(held: Held): Promise<number> {
     const { clock, movable, times, presence } = this.options;
     const endsAt = holdEndsAt(held.confirmedMs, movable, times);
-    const isNew = this.#held === null;
-    if (!isNew) this.#keepUntil(held, endsAt);
+    const isNew = this.#hold.held === null;
+    if (!isNew) this.#hold.extend(held, endsAt);
     try {
       await presence.raise(endsAt - clock.now());
     } catch (error) {
-      this.#held = held;
+      this.#hold.correct(held);
       await this.#giveUp(`it cannot be brought up: ${(error as Error).message}`);
       this.#notBeforeMs = clock.now() + RAISE_RETRY_MS;
       return times.pollMs;
     }
     if (!isNew) return times.renewMs;
     if (clock.now() >= endsAt) await presence.lower();
-    else this.#begin(held, endsAt);
+    else {
+      this.#hold.begin(held, endsAt);
+      this.options.onChange(this, 'closed');
+    }
     return times.renewMs;
-  }
-
-  #begin(held: Held, endsAt: number): void {
-    this.#heldSinceMs = this.options.clock.now();
-    this.#keepUntil(held, endsAt);
-    this.options.onChange(this, 'closed');
-  }
-
-  #keepUntil(held: Held, endsAt: number): void {
-    const { clock } = this.options;
-    this.#held = held;
-    this.#endsAtMs = endsAt;
-    this.#carriesUntil = endsAt;
-    this.#cancelEnd();
-    if (endsAt === Number.POSITIVE_INFINITY) return;
-    this.#cancelEnd = clock.after(
-      endsAt - clock.now(),
-      () => void this.#lose('its lease ended: NATS is away'),
-    );
   }
 
   /** The record is not as we left it: an own write whose answer was lost, one that lingers, or another holder. */
   async #conflict(): Promise<number> {
     const read = await this.#look();
-    const held = this.#held;
+    const held = this.#hold.held;
     if (!read || !held) return RENEW_RETRY_MS;
     const { record, revision } = read;
     if (
@@ -363,19 +294,16 @@ export class Keeper {
       record.epoch === held.record.epoch &&
       !record.released
     )
-      this.#held = { ...held, record, revision };
+      this.#hold.correct({ ...held, record, revision });
     else await this.#lose(`taken by ${record?.holder.pod ?? 'nobody: the record is gone'}`);
     return 0;
   }
 
-  /** @param end handed over: its connections go on, and the address stays where it is. */
-  async #lose(why: string, end: 'closed' | 'handed over' = 'closed'): Promise<void> {
+  /** After a hand-over the address stays where it is, and so does the lock of the node. */
+  async #lose(why: string, end: HoldEnd = 'closed'): Promise<void> {
     this.#why = why;
-    this.#cancelEnd();
-    this.#carriesUntil = end === 'closed' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
     this.#seen = null;
-    const had = this.#held !== null;
-    this.#held = null;
+    const had = this.#hold.drop(end);
     if (had) this.options.onChange(this, end);
     if (end === 'handed over') return;
     await this.options.presence.lower();

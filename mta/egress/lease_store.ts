@@ -3,7 +3,7 @@ import type { KV } from '@nats-io/kv';
 import type { Bus } from '../bus/client.ts';
 import { LEASE_BUCKET, leaseKey } from '../bus/names.ts';
 import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
-import { LeaseConflict, type LeaseStore } from './keeper.ts';
+import { LeaseConflict, type LeaseStore } from './lease.ts';
 import { recordStore } from './record_store.ts';
 
 /** The record of `address` in the bucket; `obstacle` says why NATS is not to be trusted now. */

@@ -1,7 +1,8 @@
 // A holder that has handed its address over and whose last connections are still ending says so in the lease of its successor: how many
 // are left, and at last that it is gone. The holder keeps what it finds there (keeper.ts), so both write by compare-and-set.
 import type { AddressLease, Lingering } from '../bus/snapshot.ts';
-import type { Clock, LeaseStore } from './keeper.ts';
+import type { Clock } from './clock.ts';
+import type { LeaseStore } from './lease.ts';
 
 const SAY_MS = 2_000;
 

@@ -3,8 +3,8 @@ import { log as rootLog } from '../../process/log.ts';
 import type { IPPoolSnapshot } from '../bus/snapshot.ts';
 import { announce } from './announce.ts';
 import { broughtUpPresence } from './bringup.ts';
+import type { Clock } from './clock.ts';
 import { linkFor } from './interfaces.ts';
-import type { Clock } from './keeper.ts';
 import { ipLinks } from './links.ts';
 import { fixedPresence, type Presence } from './presence.ts';
 

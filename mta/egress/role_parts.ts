@@ -3,9 +3,9 @@ import type { Readiness } from '../../process/health.ts';
 import type { Credentials } from '../../process/identity/credentials.ts';
 import type { Bus } from '../bus/client.ts';
 import type { AddressLease } from '../bus/snapshot.ts';
+import type { Clock } from './clock.ts';
 import type { DialOptions } from './dial.ts';
 import type { LeaseTimes } from './hold.ts';
-import type { Clock } from './keeper.ts';
 import type { EgressSettings } from './settings.ts';
 
 export interface RoleParts {

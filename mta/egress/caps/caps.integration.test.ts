@@ -12,8 +12,8 @@ import { queuePolicySpec } from '../../../resources/kinds.ts';
 import type { Bus } from '../../bus/client.ts';
 import { FLEET_BUCKET, LEASE_BUCKET, LIMITS_BUCKET, poolLimitsKey } from '../../bus/names.ts';
 import type { PairRecord } from '../../policy/limits/pair.ts';
+import { monotonicClock } from '../clock.ts';
 import { LEASE_TIMES } from '../hold.ts';
-import { monotonicClock } from '../keeper.ts';
 import { type Role, startRole } from '../role.ts';
 
 const PODS = [

@@ -7,7 +7,8 @@ import { LEASE_BUCKET, LIMITS_BUCKET, lenderKey, poolLimitsKey } from '../../bus
 import type { AddressLease, PoolSnapshot } from '../../bus/snapshot.ts';
 import type { PairRecord } from '../../policy/limits/pair.ts';
 import type { LoanAnswer } from '../../policy/limits/poolcap.ts';
-import { type Clock, LeaseConflict } from '../keeper.ts';
+import type { Clock } from '../clock.ts';
+import { LeaseConflict } from '../lease.ts';
 import { PairConflict } from '../limits/record_keeper.ts';
 import { recordStore } from '../record_store.ts';
 import { Refused } from '../refusal.ts';

@@ -1,8 +1,10 @@
 // The lease of the pool's lender: a keeper (keeper.ts) of something that is nowhere on the machine. Short, so that a successor is there
 // while the loans of a lender that died still last: 5 s from its last renewal, of the 9 s of a loan.
 import type { AddressLease } from '../../bus/snapshot.ts';
+import type { Clock } from '../clock.ts';
 import type { LeaseTimes } from '../hold.ts';
-import { type Clock, Keeper, type LeaseStore } from '../keeper.ts';
+import { Keeper } from '../keeper.ts';
+import type { LeaseStore } from '../lease.ts';
 
 export const LENDER_TIMES: LeaseTimes = {
   leaseMs: 5_000,

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { type OutcomeReport, REPORT_GRACE_MS } from '../../bus/connect.ts';
 import type { PairGrant } from '../../policy/limits/grant.ts';
 import { speaksOfAddress } from '../../policy/replyclass.ts';
-import type { Clock } from '../keeper.ts';
+import type { Clock } from '../clock.ts';
 import type { PoolClaim, RoomClaim } from './port.ts';
 
 interface Open {

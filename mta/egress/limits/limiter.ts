@@ -3,7 +3,7 @@ import { type ConnectRefusal, LONGEST_CONNECTION_MS } from '../../bus/connect.ts
 import type { Lingering } from '../../bus/snapshot.ts';
 import type { PairAnswer, PairLimits, PairRecord } from '../../policy/limits/pair.ts';
 import type { Asker } from '../../policy/limits/turns.ts';
-import type { Clock } from '../keeper.ts';
+import type { Clock } from '../clock.ts';
 import type { RecordStore } from '../record_store.ts';
 import { type GrantHandle, Grants } from './grants.ts';
 import { limitRefusals, pairGauges } from './metrics.ts';
