@@ -51,9 +51,9 @@ describe('hand-over', () => {
 
 describe('gathering', () => {
   const KIB = 1024;
-  test('parcels of one shard go together up to 512 KiB, and what is left at the end', () => {
+  test('parcels of one shard go together up to 1 MiB, and what is left at the end', () => {
     const gathering = new Gathering();
-    const sizes = [200, 200, 200, 600, 10].map((kib) => kib * KIB);
+    const sizes = [400, 400, 400, 1200, 10].map((kib) => kib * KIB);
     const given = sizes.flatMap((bytes, n) => gathering.add(1, `h${n}` as HopId, bytes));
     expect(gathering.add(2, 'other' as HopId, KIB)).toEqual([]);
     expect(given).toEqual([['h0', 'h1'], ['h3']]);
@@ -64,10 +64,10 @@ describe('gathering', () => {
     expect([...gathering.rest()]).toEqual([]);
   });
 
-  test('and up to a hundred', () => {
+  test('and up to two hundred', () => {
     const gathering = new Gathering();
-    const given = Array.from({ length: 250 }, (_, n) => gathering.add(0, `h${n}` as HopId, 1)).flat();
-    expect(given.map((ids) => ids.length)).toEqual([100, 100]);
+    const given = Array.from({ length: 450 }, (_, n) => gathering.add(0, `h${n}` as HopId, 1)).flat();
+    expect(given.map((ids) => ids.length)).toEqual([200, 200]);
   });
 });
 

@@ -5,8 +5,8 @@
 import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import { mailStream, mailSubject, poolKey, TRANSFER_CLASS } from '../bus/names.ts';
-import { bundleId, encodeBundle } from '../message/bundle.ts';
-import { encodeParcel, type HopId, shardOf } from '../message/parcel.ts';
+import { BundleWriter, bundleId } from '../message/bundle.ts';
+import { type HopId, shardOf } from '../message/parcel.ts';
 import { CorruptRecordError } from '../spool/errors.ts';
 import type { HeldParcel, Spool, SpoolChange } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
@@ -56,15 +56,16 @@ export type Shares = (hopId: HopId, parcel: HeldParcel) => boolean;
 
 const PAGE = 200;
 /** Bundles under way. */
-const AT_ONCE = 8;
-/** Of one publish, unless a single parcel is larger: many recipients can make a bundle of small messages large. */
-const MOST_BYTES = 1024 * 1024;
+const AT_ONCE = 4;
+/** A publish takes no further parcel from here on: many recipients can make a bundle of small messages large. */
+const ENOUGH_BYTES = 1.5 * 1024 * 1024;
 const AGAIN_MS = 500;
 /** When there was nothing to share. */
 const NOTHING_MS = 2000;
 
 export class Handover {
   readonly #parts: HandoverParts;
+  readonly #writer = new BundleWriter();
   #all = false;
   #shares: Shares | null = null;
   #stopped = false;
@@ -230,35 +231,28 @@ export class Handover {
   /** As much as one publish may carry. In the step in which this is called they must be marked: from then on they are frozen. */
   #readyToLeave(hopIds: readonly HopId[], shard: number, refusing: ReadonlySet<number>): Load {
     const leaving: Leaving[] = [];
-    const parcels: Uint8Array[] = [];
+    const writer = this.#writer;
+    writer.begin();
     let stuck = 0;
-    let bytes = 0;
     for (const hopId of hopIds) {
       const found = this.#goes(hopId, refusing);
       const parcel = found?.shard === shard ? found.parcel : null;
-      const one = parcel && bytes < MOST_BYTES ? this.#leaving(hopId, parcel) : null;
-      const length = one?.encoded.length ?? 0;
-      if (one && (leaving.length === 0 || bytes + length <= MOST_BYTES)) {
-        leaving.push(one.leaving);
-        parcels.push(one.encoded);
-        bytes += length;
-      } else if (parcel?.moving) stuck++;
+      const one = parcel && writer.bytes < ENOUGH_BYTES ? this.#leaving(hopId, parcel) : null;
+      if (one) leaving.push(one);
+      else if (parcel?.moving) stuck++;
     }
-    return { leaving, data: encodeBundle(parcels), stuck };
+    return { leaving, data: writer.take(), stuck };
   }
 
-  /** A parcel that cannot be read stays; the others go. */
-  #leaving(
-    hopId: HopId,
-    { header, moving }: HeldParcel,
-  ): { readonly leaving: Leaving; readonly encoded: Uint8Array } | null {
+  /** Adds it to the bundle that is written. A parcel that cannot be read stays; the others go. */
+  #leaving(hopId: HopId, { header, moving }: HeldParcel): Leaving | null {
     const { spool, log, shards, clock } = this.#parts;
     try {
       const entries = spool.entriesOf(hopId);
       const to = moving ?? { ...destinationOf(header, entries, hopId, shards()), at: clock.now() };
-      const encoded = encodeParcel(onward(header, entries, spool.message(hopId), to));
+      this.#writer.add(onward(header, entries, spool.message(hopId), to));
       const indexes = entries.map(({ index }) => index);
-      return { leaving: { hopId, pool: header.pool, indexes, to, marked: moving !== null }, encoded };
+      return { hopId, pool: header.pool, indexes, to, marked: moving !== null };
     } catch (error) {
       if (error instanceof CorruptRecordError) this.#damaged.add(hopId);
       log.warn({ hopId, err: error }, 'a parcel cannot be read and is not handed over');

@@ -32,8 +32,8 @@ export function onward(
 }
 
 /** A bundle grows until it is so large: a few publishes of this size under way are all that a hand-over has in memory. */
-const BUNDLE_BYTES = 512 * 1024;
-const BUNDLE_PARCELS = 100;
+const BUNDLE_BYTES = 1024 * 1024;
+const BUNDLE_PARCELS = 200;
 
 interface Growing {
   readonly hopIds: HopId[];

@@ -19,8 +19,8 @@ const HASTY_MS = 200;
 const UNHEARD_MS = 100;
 const LEAST = 2;
 const MOST = 64;
-/** A bundle of a transfer is as large as 50 messages. */
-const MOST_BUNDLES = 4;
+/** A bundle of a transfer is as large as 100 messages. */
+const MOST_BUNDLES = 2;
 
 export interface PullParts {
   readonly js: JetStreamClient;

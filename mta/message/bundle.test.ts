@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { bundleId, decodeBundle, encodeBundle } from './bundle.ts';
+import { BundleWriter, bundleId, decodeBundle } from './bundle.ts';
 import { decodeParcel, encodeParcel, type HopId, type Parcel, type ParcelId } from './parcel.ts';
 
 const parcelOf = (number: number, message: Uint8Array): Parcel => ({
@@ -14,19 +14,26 @@ const parcelOf = (number: number, message: Uint8Array): Parcel => ({
   message: Buffer.from(message),
 });
 
-const two = ['one', 'two'].map((text, number) => encodeParcel(parcelOf(number, Buffer.from(text))));
+function encodeBundle(parcels: readonly Parcel[]): Buffer {
+  const writer = new BundleWriter();
+  for (const parcel of parcels) writer.add(parcel);
+  return writer.take();
+}
+
+const two = ['one', 'two'].map((text, number) => parcelOf(number, Buffer.from(text)));
+const encoded = two.map(encodeParcel);
 
 test('what goes in comes out, in its order', () =>
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 30 }), (messages) => {
       const parcels = messages.map((message, number) => parcelOf(number, message));
-      expect(decodeBundle(encodeBundle(parcels.map(encodeParcel)))).toEqual(parcels);
+      expect(decodeBundle(encodeBundle(parcels))).toEqual(parcels);
     }),
   ));
 
 test('a single parcel goes as a parcel, which every release reads', () => {
   const parcel = parcelOf(1, Buffer.from('m'));
-  expect(decodeParcel(encodeBundle([encodeParcel(parcel)]))).toEqual(parcel);
+  expect(decodeParcel(encodeBundle([parcel]))).toEqual(parcel);
   expect(decodeBundle(encodeParcel(parcel))).toEqual([parcel]);
 });
 
@@ -46,12 +53,28 @@ function lengthOf(value: number): Buffer {
 }
 
 test('a bundle that was not compressed is read all the same', () => {
-  expect(decodeBundle(plain(two))).toEqual(two.map(decodeParcel));
+  expect(decodeBundle(plain(encoded))).toEqual(two);
+});
+
+test('and one that was compressed without its length', () => {
+  const zipped = zstdCompressSync(plain(encoded).subarray(4));
+  expect(decodeBundle(Buffer.concat([lengthOf(0x5046_4202), zipped]))).toEqual(two);
+});
+
+test('a writer makes one bundle after the other, of any size, and forgets what was not taken', () => {
+  const writer = new BundleWriter();
+  for (const bytes of [3_000_000, 10, 5_000_000]) {
+    writer.add(parcelOf(9, Buffer.from('not taken')));
+    writer.begin();
+    const parcels = [parcelOf(1, randomBytes(bytes)), parcelOf(2, randomBytes(bytes))];
+    for (const parcel of parcels) writer.add(parcel);
+    expect(decodeBundle(writer.take())).toEqual(parcels);
+  }
 });
 
 test('parcels that are alike take little more than one', () => {
   const text = randomBytes(10_000);
-  const parcels = Array.from({ length: 20 }, (_, number) => encodeParcel(parcelOf(number, text)));
+  const parcels = Array.from({ length: 20 }, (_, number) => parcelOf(number, text));
   expect(encodeBundle(parcels).length).toBeLessThan(12_000);
 });
 
@@ -59,8 +82,8 @@ test('a bundle that is cut off anywhere is refused whole', () => {
   const bundle = encodeBundle(two);
   for (let length = 0; length < bundle.length; length += 7)
     expect(() => decodeBundle(bundle.subarray(0, length))).toThrow(RangeError);
-  const uncompressed = plain(two);
-  const second = 4 + 4 + (two[0]?.length ?? 0);
+  const uncompressed = plain(encoded);
+  const second = 4 + 4 + (encoded[0]?.length ?? 0);
   for (let length = 0; length < uncompressed.length; length++)
     if (length !== second) expect(() => decodeBundle(uncompressed.subarray(0, length))).toThrow(RangeError);
 });
@@ -76,7 +99,8 @@ test('a bundle in which a byte has changed is refused whole', () => {
 
 test('what would be far larger than a bundle is not decompressed', () => {
   const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));
-  expect(() => decodeBundle(Buffer.concat([lengthOf(0x5046_4202), bomb]))).toThrow(RangeError);
+  for (const head of [[0x5046_4202], [0x5046_4203, 64 * 1024 * 1024], [0x5046_4203, 100]])
+    expect(() => decodeBundle(Buffer.concat([...head.map(lengthOf), bomb]))).toThrow(RangeError);
 });
 
 test('the id does not depend on the order, and a single parcel keeps its own', () => {

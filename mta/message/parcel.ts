@@ -1,6 +1,6 @@
 // A parcel: the signed message and its envelope with all recipients. One accepted transaction is one parcel is one
 // publish. The same form carries mail from ingress to delivery (hop 0) and from pod to pod on a drain (hop 1, 2, …).
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export const PARCEL_VERSION = 1;
 
@@ -51,13 +51,16 @@ export interface Parcel extends ParcelHeader {
 
 /** `u32 header length (big endian) | header as JSON | message`. */
 export function encodeParcel(parcel: Parcel): Buffer {
-  const { message, ...header } = parcel;
+  return Buffer.concat([encodeHead(parcel), parcel.message]);
+}
+
+/** What stands before the message. */
+export function encodeHead(parcel: Parcel): Buffer {
+  const { message: _, ...header } = parcel;
   const json = Buffer.from(JSON.stringify(header));
-  const out = Buffer.allocUnsafe(4 + json.length + message.length);
-  out.writeUInt32BE(json.length, 0);
-  json.copy(out, 4);
-  message.copy(out, 4 + json.length);
-  return out;
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(json.length);
+  return Buffer.concat([length, json]);
 }
 
 /** Reads a parcel; the message is a view on `bytes`. Throws RangeError on a form it does not know. */
@@ -76,11 +79,8 @@ export function decodeParcel(bytes: Uint8Array): Parcel {
 
 /** The id of the next hand-over of these recipients of this parcel: the same question always gives the same id. */
 export function nextHopId(hopId: HopId, addresses: readonly string[]): HopId {
-  const hash = createHash('sha256')
-    .update(hopId)
-    .update('\n')
-    .update([...addresses].sort().join('\n'));
-  return hash.digest('hex').slice(0, 32) as HopId;
+  const question = `${hopId}\n${[...addresses].sort().join('\n')}`;
+  return hash('sha256', question).slice(0, 32) as HopId;
 }
 
 /** The shard of a parcel: a hash of its id, and never chosen again on failure. */
