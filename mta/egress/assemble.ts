@@ -77,6 +77,9 @@ export function newEgress(
     idleMs,
     halfClosedMs,
     onDial: (address, outcome, host) => physician.note(address, outcome, host),
+    renamed: (provider) => {
+      for (const one of [limiter, warmup]) one.forget(provider);
+    },
     log,
   });
   return egress;

@@ -54,7 +54,7 @@ function newWarmup(
   return new Warmup({
     ipPool: () => egress().fleet.ipPool,
     store: (address, provider) =>
-      ledgerStore(() => kv(WARMUP_BUCKET), obstacle, address, provider, egress().unnamed(provider)),
+      ledgerStore(() => kv(WARMUP_BUCKET), obstacle, address, provider, time.now, egress().names),
     now: time.now,
     warn: (error) => log.warn({ err: error }, 'warm-up'),
     complaintsAfter: complaints.after,
@@ -87,7 +87,7 @@ function newLimiter(
     clock,
     wallNow: time.now,
     store: (address, provider) =>
-      pairStore(() => kv(LIMITS_BUCKET), obstacle, address, provider, egress().unnamed(provider)),
+      pairStore(() => kv(LIMITS_BUCKET), obstacle, address, provider, time.now, egress().names),
     other,
     pool: caps.borrower,
     warn: (error) => log.warn({ err: error }, 'limits'),

@@ -14,6 +14,7 @@ import { Fleet } from './fleet.ts';
 import type { GrantHandle } from './limits/grants.ts';
 import type { Asked, Limiter } from './limits/limiter.ts';
 import * as metrics from './metrics.ts';
+import { Names } from './names.ts';
 import { Refused } from './refusal.ts';
 import type { ConnectRequest } from './request.ts';
 import { join, type TunnelLimits } from './tunnel.ts';
@@ -31,6 +32,8 @@ export interface EgressOptions {
   readonly wallNow: () => number;
   /** What warm-up leaves of the day; null: it sets no limit. */
   readonly warmupDay: (address: string, provider: string) => WarmupDay | null;
+  /** Told when a policy has changed how a destination is called: what is known under the new name may be old. */
+  readonly renamed: (provider: string) => void;
   readonly destination: Picture['destination'];
   readonly resolve: DialOptions['resolve'];
   readonly connectTimeoutMs: number;
@@ -71,11 +74,10 @@ export class Egress {
   readonly fleet: Fleet;
   readonly epochs = new EpochBook();
   readonly connections = new Connections();
+  readonly names = new Names();
   readonly #options: EgressOptions;
 
   readonly #connected = new Map<string, number>();
-  /** By the name that a policy gives a provider. */
-  readonly #unnamed = new Map<string, string>();
 
   constructor(options: EgressOptions) {
     this.#options = options;
@@ -129,11 +131,6 @@ export class Egress {
     }
   }
 
-  /** What the provider that was asked for last under this name is called without a policy. */
-  unnamed(provider: string): string {
-    return this.#unnamed.get(provider) ?? provider;
-  }
-
   /** Connections established from the address so far. */
   connected(address: string): number {
     return this.#connected.get(address) ?? 0;
@@ -175,7 +172,7 @@ export class Egress {
     }
     const { pool, uid, provider, limits } = grant;
     this.epochs.learn(pool, request.epochs);
-    if (grant.unnamed !== provider) this.#unnamed.set(provider, grant.unnamed);
+    if (this.names.note(grant.unnamed, provider)) this.#options.renamed(provider);
     const owner: Owner = { pool, uid, address, provider };
     const tell = { done: () => {}, ended: () => {} };
     const told = { onDone: () => tell.done(), onEnd: () => tell.ended() };

@@ -9,11 +9,9 @@ export interface RecordStore<T> {
   write(record: T, revision: number): Promise<number>;
 }
 
-export interface RecordPlace<T> {
+export interface RecordPlace {
   readonly bucket: () => Promise<KV>;
   readonly key: string;
-  /** Where there is no record yet: what this key has, as the record to go on from. */
-  readonly former?: { readonly key: string; readonly as: (record: T) => T } | undefined;
   /** Why NATS is not to be trusted now (a record on a server that may forget it is none): then both calls reject. */
   readonly obstacle: () => string | null;
   /** What a write rejects with when somebody else has written. */
@@ -23,22 +21,7 @@ export interface RecordPlace<T> {
 /** Well under a lease, so that a stuck write does not cost it. */
 const WRITE_TIMEOUT_MS = 2_000;
 
-/**
- * The place of a record that is kept by a provider's name. `unnamed`: what the provider was called before a policy gave it one. A name that has no
- * record goes on with the one from then.
- */
-export const ofProvider = <T extends { readonly provider: string }>(
-  keyOf: (provider: string) => string,
-  provider: string,
-  unnamed: string,
-): Pick<RecordPlace<T>, 'key' | 'former'> => ({
-  key: keyOf(provider),
-  ...(unnamed !== provider && {
-    former: { key: keyOf(unnamed), as: (record: T) => ({ ...record, provider }) },
-  }),
-});
-
-export function recordStore<T>({ bucket, key, former, obstacle, conflict }: RecordPlace<T>): RecordStore<T> {
+export function recordStore<T>({ bucket, key, obstacle, conflict }: RecordPlace): RecordStore<T> {
   const trusted = async (): Promise<KV> => {
     const why = obstacle();
     if (why) throw new Error(`NATS: ${why}`);
@@ -46,15 +29,8 @@ export function recordStore<T>({ bucket, key, former, obstacle, conflict }: Reco
   };
   return {
     async read() {
-      const kv = await trusted();
-      const entry = await kv.get(key);
-      if (!entry) {
-        const before = former && (await kv.get(former.key));
-        return {
-          record: former && before?.operation === 'PUT' ? former.as(before.json<T>()) : null,
-          revision: 0,
-        };
-      }
+      const entry = await (await trusted()).get(key);
+      if (!entry) return { record: null, revision: 0 };
       return { record: entry.operation === 'PUT' ? entry.json<T>() : null, revision: entry.revision };
     },
     async write(record, revision) {

@@ -39,6 +39,12 @@ test('by provider: the suspended first, then by use, with the day, the allowance
   expect(warmupOf('192.0.2.2', pool, ledgers, NOW)).toEqual([]);
 });
 
+test('a ledger that goes on under the name of a policy is shown there alone', () => {
+  const before = ledger('google', { used: 40, continuedAs: 'yahoo' });
+  const shownNow = warmupOf('192.0.2.1', pool, [before, ledger('yahoo', { used: 41 })], NOW);
+  expect(shownNow.map(({ provider }) => provider)).toEqual(['yahoo']);
+});
+
 test('a day that is over is shown as the next begins, although nobody has written it yet', () => {
   const good = ledger('google', {
     used: 90,

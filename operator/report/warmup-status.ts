@@ -20,7 +20,8 @@ export function warmupOf(
   now: number,
 ): WarmupStatus[] {
   const all = ledgers
-    .filter((one) => one.address === address)
+    // What goes on under the name that a policy has given the provider is shown there.
+    .filter((one) => one.address === address && one.continuedAs === undefined)
     .flatMap((record) => {
       const plan = planFor(pool, address, record.provider);
       return plan ? [statusOf(rolled(record, now, plan))] : [];

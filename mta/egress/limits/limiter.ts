@@ -151,6 +151,12 @@ export class Limiter {
     await Promise.all(left.map(([key]) => this.#drop(key)));
   }
 
+  /** What is known of the provider may be old: the next question reads its records anew, and nothing old is written. What is open still ends. */
+  forget(provider: string): void {
+    for (const [key, { options }] of this.#keepers)
+      if (options.provider === provider) this.#keepers.delete(key);
+  }
+
   async leaveAll(): Promise<void> {
     await Promise.all([...this.#keepers.keys()].map((key) => this.#drop(key)));
   }

@@ -45,7 +45,7 @@ const complaints = new Complaints(
 complaints.follow([address]);
 const warmup = new Warmup({
   ipPool: () => state.scene?.ipPool ?? null,
-  store: (a, provider) => ledgerStore(() => bus.kv(WARMUP_BUCKET), bus.obstacle, a, provider),
+  store: (a, provider) => ledgerStore(() => bus.kv(WARMUP_BUCKET), bus.obstacle, a, provider, Date.now),
   now: () => (state.scene?.at ?? 0) + performance.now() - since,
   warn: () => {},
   complaintsAfter: complaints.after,

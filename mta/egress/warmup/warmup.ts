@@ -64,6 +64,7 @@ export class Warmup {
   readonly #options: WarmupOptions;
   readonly #keepers = new Map<string, Kept>();
   readonly #gauges = new Gauges();
+  #forgotten = 0;
 
   constructor(options: WarmupOptions) {
     this.#options = options;
@@ -135,6 +136,17 @@ export class Warmup {
       one.planned = plan !== null;
       if (plan) one.keeper.setPlan(plan);
       else void one.keeper.leave();
+    }
+  }
+
+  /** What is known of the provider may be old: the next question reads its records anew. What is in hand goes back. */
+  forget(provider: string): void {
+    for (const [key, kept] of [...this.#keepers]) {
+      if (kept.provider !== provider) continue;
+      this.#keepers.delete(key);
+      // Asked for no more, and ticked until it is idle.
+      this.#keepers.set(`${key} before ${++this.#forgotten}`, kept);
+      void kept.keeper.leave();
     }
   }
 

@@ -20,6 +20,8 @@ export interface PairRecord extends PairBudgets {
   readonly provider: string;
   /** Who wrote it, and the epoch it held the address under. */
   readonly writer?: { readonly uid: string; readonly epoch: number };
+  /** The name that a policy gave the provider afterwards: it goes on under that. */
+  readonly continuedAs?: string;
 }
 export interface PairBudgets {
   readonly messages: BudgetRecord;

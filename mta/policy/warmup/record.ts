@@ -46,6 +46,8 @@ export interface LedgerRecord {
   readonly closed: (Judgement & { readonly day: Day }) | null;
   /** How many days after `day` the record is kept when its address is in no pool any more. */
   readonly keepDays: number;
+  /** The name that a policy gave the provider afterwards: it goes on under that. */
+  readonly continuedAs?: string;
 }
 
 /** After this many days without mail an address is cold again (Twilio SendGrid says 30). */
