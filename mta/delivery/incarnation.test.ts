@@ -62,6 +62,21 @@ describe('what is known of a stream', () => {
     expect(state.asked).toBe(asked);
   });
 
+  test('an answer serves those who are content with one of a moment before, while nothing puts it in question', async () => {
+    const { state, incarnations } = server();
+    const first = await incarnations.check(STREAM);
+    await jest.advanceTimersByTimeAsync(90);
+    expect(await incarnations.check(STREAM, 100)).toBe(first);
+    expect(state.asked).toBe(1);
+    await jest.advanceTimersByTimeAsync(20);
+    expect(await incarnations.check(STREAM, 100)).toBe(first);
+    expect(state.asked).toBe(2);
+    incarnations.disconnected();
+    incarnations.reconnected();
+    await incarnations.check(STREAM, 100);
+    expect(state.asked).toBe(3);
+  });
+
   test('one that is gone stays so', async () => {
     const { state, incarnations } = server();
     const before = await incarnations.check(STREAM);

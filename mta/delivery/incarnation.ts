@@ -56,6 +56,8 @@ export class Incarnation {
 
 interface Known {
   now: Incarnation | null;
+  /** Monotonic ms of the last question that was answered. */
+  askedAt: number;
   running: Promise<Incarnation> | null;
   next: Promise<Incarnation> | null;
 }
@@ -95,10 +97,15 @@ export class Incarnations {
     for (const stream of this.#streams.keys()) this.#ask(stream);
   }
 
-  /** The stream as it is from the moment of asking on. Rejects when it cannot be known, and then is asked for again by itself. */
-  check(stream: string): Promise<Incarnation> {
-    const known = this.#streams.get(stream) ?? { now: null, running: null, next: null };
+  /**
+   * The stream as it is from the moment of asking on, or was `withinMs` before. Rejects when it cannot be known, and then is asked for again by
+   * itself.
+   */
+  check(stream: string, withinMs = 0): Promise<Incarnation> {
+    const known = this.#streams.get(stream) ?? { now: null, askedAt: 0, running: null, next: null };
     this.#streams.set(stream, known);
+    const isFresh = known.now?.standing === 'current' && performance.now() - known.askedAt < withinMs;
+    if (known.now && isFresh) return Promise.resolve(known.now);
     if (known.now) known.now.standing = 'unknown';
     // One that is under way may have its answer from before: the next begins after it, and serves all who ask until then.
     known.next ??= (known.running ?? Promise.resolve())
@@ -116,10 +123,13 @@ export class Incarnations {
 
   async #read(stream: string, known: Known): Promise<Incarnation> {
     const connection = this.connection;
+    const askedAt = performance.now();
     try {
       // What is asked of a connection that is not there is only answered by its end of time.
       if (!this.#isConnected) throw new Error('there is no connection to NATS');
-      return this.#found(stream, known, await unlessAborted(this.#created(stream), connection));
+      const created = await unlessAborted(this.#created(stream), connection);
+      known.askedAt = askedAt;
+      return this.#found(stream, known, created);
     } catch (error) {
       this.#log.debug({ stream, err: error }, 'when the stream was made cannot be read');
       if (known.now && this.#isConnected) setTimeout(() => this.#again(stream, known), RETRY_MS).unref();

@@ -63,7 +63,8 @@ export async function pull(parts: PullParts, signal: AbortSignal): Promise<void>
     const kept: Kept = { received: 0, slots: 0, closed: false };
     const began = performance.now();
     try {
-      if (!handle || handle.connection.aborted || began - heard > UNHEARD_MS) handle = await handleOf(parts);
+      if (handle && began - heard > UNHEARD_MS) handle = await stillThere(parts, handle);
+      handle ??= await handleOf(parts);
       await fetchOnce(parts, handle, slots, kept, signal);
     } catch (error) {
       // Missing stream, lost leader, no connection, stuck: start over with a new handle.
@@ -71,6 +72,7 @@ export async function pull(parts: PullParts, signal: AbortSignal): Promise<void>
       handle = null;
     }
     heard = performance.now();
+    if (handle?.connection.aborted) handle = null;
     budget.release(slots - kept.slots);
     want = kept.received >= slots ? Math.min(most, want * 2) : LEAST;
     // A request that ends at once and empty (no leader for the moment) must not be repeated as fast as the network goes.
@@ -86,6 +88,12 @@ async function handleOf({ js, incarnations, stream, consumer: name }: PullParts)
   const consumer = await js.consumers.get(stream, name);
   const { created } = await consumer.info(true);
   return { incarnation, consumer, connection, consumerMadeAt: Date.parse(created) };
+}
+
+/** Null: it is another stream, or has to be asked for over another connection. All who pull the shard share one question. */
+async function stillThere({ incarnations, stream }: PullParts, handle: Handle): Promise<Handle | null> {
+  const incarnation = await incarnations.check(stream, UNHEARD_MS);
+  return incarnation === handle.incarnation && !handle.connection.aborted ? handle : null;
 }
 
 async function fetchOnce(
