@@ -29,6 +29,8 @@ interface Envelope {
 
 export class SmtpSession {
   readonly #parts: SessionParts;
+  /** Taken at the beginning: a socket whose client has gone does not know it any more. */
+  readonly #source: string;
   #socket: Socket;
   #reader: LineReader;
   #ehlo = '';
@@ -41,6 +43,7 @@ export class SmtpSession {
   constructor(socket: Socket, parts: SessionParts) {
     this.#parts = parts;
     this.#socket = socket;
+    this.#source = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     this.#reader = new LineReader(socket);
   }
 
@@ -189,10 +192,6 @@ export class SmtpSession {
   #session(): Session {
     const { hostname: mx, address: mxAddress } = this.#parts;
     return { mx, mxAddress, source: this.#source, ehlo: this.#ehlo, tls: this.#tls };
-  }
-
-  get #source(): string {
-    return (this.#socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   }
 
   async #reply(text: string, stage?: Stage): Promise<true> {
