@@ -617,6 +617,9 @@ test('deleting with deletionPolicy Drain waits for streams and spools, then leav
   expect(await stored(poolSnapshotKey(POOL))).toBeNull();
   await expect((await state.bus.manager()).streams.info(mailStream(POOL, 3))).rejects.toThrow('not found');
   expect((await api.list(TYPES.persistentVolumeClaims, { namespace: NAMESPACE })).items).toHaveLength(3);
+  const { metadata } = await api.get(TYPES.persistentVolumeClaims, named('spool-demo-delivery-0'));
+  const marks = Object.keys(metadata.annotations ?? {}).filter((key) => key.startsWith('postfleet.io/'));
+  expect(marks).toEqual([]);
 }, 90_000);
 
 test('an address goes where it is placed; its pods follow, and the status says what is wrong', async () => {

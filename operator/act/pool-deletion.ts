@@ -52,7 +52,10 @@ function retains(deps: Deps, key: string): boolean {
   return parsed?.kind === 'Valid' && parsed.resource.spec.deletionPolicy === 'Retain';
 }
 
-/** Pods go on working their shards until everything looks empty; then all are cordoned, to state it for certain. */
+/**
+ * Pods go on working their shards until everything looks empty; then all are cordoned, to state it for certain. Once replicas are at zero
+ * nothing is assigned any more: who is named as an owner would count as having used its volume again after the proof.
+ */
 async function assign(
   deps: Deps,
   store: Extract<BusState, { kind: 'Up' }>['store'],
@@ -60,7 +63,7 @@ async function assign(
   stored: Stored<Assignment | null>,
   { step }: DeletionStep,
 ): Promise<Assignment | null> {
-  if (!world.statefulSet) return null;
+  if (!world.statefulSet || world.statefulSet.replicas === 0) return null;
   const all = step === 'Cordon' || step === 'RemovePods' ? world.pods : [];
   const next = nextAssignment(world, new Map(all.map(({ uid }) => [uid, { handOver: false }])));
   if (!next) return null;
