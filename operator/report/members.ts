@@ -1,5 +1,6 @@
 // The members of a SendingPool as its status shows them.
 import type { Member } from '../../resources/kinds.ts';
+import { SPOOL_VOLUME } from '../desired/names.ts';
 import { mayHoldMail, type PodView, type PoolWorld, type Reading } from '../observe/world.ts';
 
 /** Ages are told in steps, so that a status is not written anew each second. */
@@ -14,7 +15,7 @@ export function membersOf(world: PoolWorld, before: readonly Member[]): Member[]
   const last = (pod: string) => before.find((member) => member.pod === pod) ?? null;
   const lastOf = ({ ordinal, name }: PodView) => (gone.has(ordinal) ? null : last(name));
   const present = world.pods.map((pod) => memberOf(world, pod, lastOf(pod)));
-  return [...present, ...missing(world, last)];
+  return [...present, ...missing(world, before)];
 }
 
 function memberOf(world: PoolWorld, pod: PodView, last: Member | null): Member {
@@ -38,14 +39,23 @@ function memberOf(world: PoolWorld, pod: PodView, last: Member | null): Member {
 const identityOf = ({ volumes }: PoolWorld, ordinal: number, spool: string | undefined) =>
   volumes.some((volume) => volume.ordinal === ordinal && volume.provenEmpty) ? undefined : spool;
 
-/** Volumes that may hold mail and have no pod; of which nothing is known, status.stranded tells alone. */
-function missing(world: PoolWorld, last: (pod: string) => Member | null): Member[] {
-  const ordinals = new Set(world.pods.map(({ ordinal }) => ordinal));
-  return world.volumes
-    .filter((volume) => mayHoldMail(volume) && !ordinals.has(volume.ordinal))
-    .map(({ name }) => last(name.replace(/^spool-/, '')))
-    .filter((member) => member !== null)
+/** Who has no pod now: with a volume that may hold mail, or with none any more. Of what nothing was known status.stranded tells alone. */
+function missing(world: PoolWorld, before: readonly Member[]): Member[] {
+  const present = new Set(world.pods.map(({ name }) => name));
+  return before
+    .filter((member) => !present.has(member.pod) && isMissed(world, member))
     .map(({ node: _, ...member }) => ({ ...member, state: 'Missing', shards: [] }));
+}
+
+/**
+ * A pod that is being made anew may have lost its volume: claim and pod can be gone, or the claim be a new one already, when somebody
+ * deleted both by hand. What it had is forgotten only when it was proven empty or given up, or else nobody would tell of the loss.
+ */
+function isMissed({ volumes, statefulSet }: PoolWorld, { pod, spool }: Member): boolean {
+  const volume = volumes.find(({ name }) => name === `${SPOOL_VOLUME}-${pod}`);
+  if (volume && (mayHoldMail(volume) || volume.provenEmpty || volume.givenUp)) return mayHoldMail(volume);
+  const ordinal = Number(/\d+$/.exec(pod)?.[0] ?? Number.NaN);
+  return spool !== undefined && ordinal < (statefulSet?.replicas ?? 0);
 }
 
 const oldestAge = ({ now }: PoolWorld, acceptedAt: number | null): number =>
