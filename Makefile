@@ -21,7 +21,7 @@ demo-down: node_modules/.package-lock.json ## remove everything `make demo` made
 test: tools ## checks, unit, integration and e2e tests, and how many of each
 	@$(NODE) e2e/run-tests.ts
 
-scenarios: tools ## long end-to-end tests: limits, warm-up, nodes, upgrades, autoscaling, large queues; one of them: ONLY=scale (e2e/scenarios/README.md)
+scenarios: tools ## long end-to-end tests: limits, warm-up, nodes, upgrades, autoscaling, large queues, deletion; one of them: ONLY=scale (e2e/scenarios/README.md)
 	@$(NODE) e2e/run-tests.ts scenarios
 
 check: node_modules/.package-lock.json ## lint, types, generated files
