@@ -1,5 +1,6 @@
 // The short set: a fault of each kind, each for a few seconds, some at the same time. The long run is `make faults`.
 import { openCluster } from '../cluster/index.ts';
+import { PROMPT_RETRY } from '../stage/retry.ts';
 import { raiseStage } from '../stage/stage.ts';
 import type { Fault } from './fault.ts';
 import { FAULTS } from './faults/index.ts';
@@ -39,7 +40,8 @@ afterAll(async () => {
 }, 120_000);
 
 test('nothing lost, repeated without reason, or delivered against the word, whatever fails', async () => {
-  const stage = await raiseStage({ name: NAME, profile: 'ha', specs: { QueuePolicy: { shaping: SHAPING } } });
+  const specs = { QueuePolicy: { shaping: SHAPING, retry: PROMPT_RETRY } };
+  const stage = await raiseStage({ name: NAME, profile: 'ha', specs });
   const log: string[] = [];
   const run = new FaultRun(stage, NAME, {
     seed: 1,

@@ -2,6 +2,7 @@
 import { sumUp, verifyWithDkimpy, verifyWithMailauth } from '../internet/verify.ts';
 import { until } from '../rig/process.ts';
 import { NAMESPACE } from '../stage/install.ts';
+import { PROMPT_RETRY } from '../stage/retry.ts';
 import type { Stage } from '../stage/stage.ts';
 import { deferAll, runPlan, spotless } from './mail.ts';
 import { sharedStage, takeDownStage } from './stage.ts';
@@ -22,7 +23,7 @@ const settledAt = (replicas: number) =>
   );
 
 beforeAll(async () => {
-  stage = await sharedStage();
+  stage = await sharedStage({ QueuePolicy: { retry: PROMPT_RETRY } });
 }, 600_000);
 afterAll(async () => {
   if (process.env.KEEP_STAGE !== '1') await takeDownStage();
@@ -144,6 +145,8 @@ test('a delivery pod and an ingress pod deleted in the middle: nothing lost, not
 
 test.each([
   ['a shard count that shrinks', { shards: 4 }, /shards may grow, never shrink/],
+  ['a volume that shrinks', { storage: { size: '512Mi' } }, /storage\.size may grow, never shrink/],
+  ['more pods than shards', { replicas: 9 }, /shards must be at least replicas/],
   ['no replicas', { replicas: 0 }, /replicas cannot be lowered to 0/],
   ['negative replicas', { replicas: -1 }, /greater than or equal to 0/],
 ])('%s is refused by the API server', async (_, spec, reason) => {
