@@ -15,6 +15,7 @@ import { natsRolling, natsTwoDown, natsTwoStopped } from './nats-majority.ts';
 import { nodes } from './node.ts';
 import { partitions } from './partition.ts';
 import { postgresDown } from './postgres.ts';
+import { natsRollsInDrain } from './roll-in-drain.ts';
 import { scaleDownAndUp } from './scale.ts';
 import { stops } from './stop.ts';
 import { stopOwnerAndScale } from './stop-owner-and-scale.ts';
@@ -28,6 +29,7 @@ export const FAULTS: readonly Fault[] = [
   natsTwoStopped,
   natsTwoDown,
   natsRolling,
+  natsRollsInDrain,
   postgresDown,
   apiServerStopped,
   ...partitions,
