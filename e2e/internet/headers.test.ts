@@ -27,6 +27,10 @@ const dsn = (original: string) =>
       'Action: Delayed',
       'Status: 4.2.0',
       '',
+      'Final-Recipient: utf-8; j\\x{F6}rg@pine.example',
+      'Action: failed',
+      'Status: 5.6.7',
+      '',
       '--b1',
       original,
       '',
@@ -47,6 +51,7 @@ test.each([
     recipients: [
       { address: 'nobody@kapok.example', action: 'failed', status: '5.1.1' },
       { address: 'slow@kapok.example', action: 'delayed', status: '4.2.0' },
+      { address: 'jörg@pine.example', action: 'failed', status: '5.6.7' },
     ],
   });
 });

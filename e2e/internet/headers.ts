@@ -34,11 +34,15 @@ export function parseDsn(raw: Buffer): Dsn | null {
 
 const bodyOf = (part: string): string => part.trimStart().split('\r\n\r\n').slice(1).join('\r\n\r\n');
 
+/** RFC 6533 §3: what is beyond ASCII may stand as `\x{…}`. */
+const unescaped = (address: string): string =>
+  address.replace(/\\x\{([0-9a-f]+)\}/gi, (_, hex) => String.fromCodePoint(Number.parseInt(hex, 16)));
+
 function recipientsOf(statusPart: string): Dsn['recipients'] {
   return bodyOf(statusPart)
     .split(/\r\n\r\n/)
     .flatMap((block) => {
-      const address = headerValue(block, 'final-recipient')?.replace(/^[^;]*;\s*/, '');
+      const address = unescaped(headerValue(block, 'final-recipient')?.replace(/^[^;]*;\s*/, '') ?? '');
       if (!address) return [];
       return [
         {
