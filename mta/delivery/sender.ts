@@ -1,29 +1,29 @@
 // One attempt, from the choice of the source address to the last reply: addresses and MX hosts in order, over an idle session or a new one.
 import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
 import type { Log } from '../../process/log.ts';
 import type { AddressLease, IPPoolSnapshot } from '../bus/snapshot.ts';
 import type { Parcel } from '../message/parcel.ts';
 import { Families } from './families.ts';
 import { Hosts } from './hosts.ts';
+import { Opener, type Wanting } from './opener.ts';
 import { Outcomes } from './outcomes.ts';
 import { Patience, STALE } from './patience.ts';
 import type { AttemptResult, Clock, Policy, Returning, Sender, Task, Verdict } from './ports.ts';
 import { Returns } from './returns.ts';
 import { Rooms } from './rooms.ts';
-import { NO_UTF8, Session, SessionFailed, type SessionOptions } from './session.ts';
+import { NO_UTF8, Session } from './session.ts';
 import { SessionPool } from './session-pool.ts';
 import { type Choice, chooseSources, type Source } from './sources.ts';
-import { type Grant, TunnelRefused, type Tunnels } from './tunnel.ts';
+import type { Tunnels } from './tunnel.ts';
 import {
   all,
-  FULL,
   isConnectionScope,
   NO_ADDRESS,
   nextSource,
   refusesAddress,
   shorter,
   type Try,
+  untilTomorrow,
   wait,
 } from './verdicts.ts';
 
@@ -40,15 +40,8 @@ export interface SenderParts {
   readonly stale: (stale: boolean) => void;
 }
 
-/** Waits when egress gives no time of its own, in seconds. */
-const WAIT = { limit: 15, freed: 0.25, holder: 5, warmup: 60 } as const;
 /** How long the last reports may take at the end: what does not arrive counts as used. */
 const LAST_REPORTS_MS = 2000;
-
-/** How many recipients wait for the site, those of the task included. */
-interface Wanting extends Task {
-  readonly want: number;
-}
 
 export class EgressSender implements Sender {
   readonly #parts: SenderParts;
@@ -56,12 +49,11 @@ export class EgressSender implements Sender {
   readonly #outcomes: Outcomes;
   readonly #hosts: Hosts;
   readonly #patience: Patience;
+  readonly #opener: Opener;
   readonly #returns: Returns;
   readonly #rooms: Rooms;
   readonly #families: Families;
   readonly #running = new Set<Promise<unknown>>();
-  /** Sockets on which the host has not greeted yet. */
-  readonly #greeting = new Set<Grant['socket']>();
   #stopping = false;
 
   constructor(parts: SenderParts) {
@@ -73,6 +65,11 @@ export class EgressSender implements Sender {
     this.#rooms = new Rooms(parts.clock.now);
     this.#families = new Families(parts.clock.monotonic);
     this.#outcomes = new Outcomes(parts.tunnels.report);
+    const known = {
+      ...{ pool: this.pool, hosts: this.#hosts, patience: this.#patience },
+      ...{ rooms: this.#rooms, families: this.#families },
+    };
+    this.#opener = new Opener(parts, known, this.#outcomes, () => this.#stopping);
   }
 
   async send(
@@ -98,7 +95,7 @@ export class EgressSender implements Sender {
     this.#stopping = true;
     this.pool.abort();
     // What has not been greeted has sent nothing.
-    for (const socket of this.#greeting) socket.destroy();
+    this.#opener.dropUngreeted();
     this.#parts.tunnels.close();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise((resolve) => {
@@ -143,7 +140,7 @@ export class EgressSender implements Sender {
     let unable: Verdict | null = null;
     let lacking: Verdict | null = null;
     let refused: { readonly verdict: Verdict; readonly source: string } | null = null;
-    const none = until === null ? NO_ADDRESS : this.#untilTomorrow((until - this.#parts.clock.now()) / 1000);
+    const none = until === null ? NO_ADDRESS : untilTomorrow((until - this.#parts.clock.now()) / 1000);
     let verdict: Verdict = none;
     const failedFrom = new Set<number>();
     for (const [place, source] of sources.entries()) {
@@ -200,11 +197,6 @@ export class EgressSender implements Sender {
     );
   }
 
-  /** The policy may change meanwhile, and looking again costs nothing: nobody is asked. */
-  #untilTomorrow(seconds: number): Verdict {
-    return wait(Math.min(WAIT.warmup, Math.max(1, seconds)), 'the warm-up allowance of the day is used up');
-  }
-
   /**
    * An open connection is taken before a new one is asked for, from whichever address: the weights hold where connections are
    * opened. What must return from its address takes only that one's. Null: there is none, or the host had closed it.
@@ -238,7 +230,7 @@ export class EgressSender implements Sender {
     if (full > 0) return nextSource(wait(full, 'connection limit reached'));
     const stale = this.#patience.staleFor(this.#parts.epochs());
     if (stale > 0) return { kind: 'done', result: all(task, addresses, wait(stale, STALE)) };
-    const session = await this.#connect(task, source, host);
+    const session = await this.#opener.open(task, source, host);
     if (!(session instanceof Session)) return session;
     return this.#afterGreeting(await this.#transact(task, session, parcel, addresses));
   }
@@ -279,123 +271,5 @@ export class EgressSender implements Sender {
       provider: session.provider || task.provider,
       host: session.host,
     };
-  }
-
-  async #connect(task: Wanting, source: Source, host: string): Promise<Session | Try> {
-    try {
-      const session = await this.#open(task, source, host);
-      this.#hosts.reached(host);
-      if (!this.#stopping) return session;
-      session.close();
-      return { kind: 'nextHost', verdict: { kind: 'aborted' } };
-    } catch (error) {
-      if (this.#stopping) return { kind: 'nextHost', verdict: { kind: 'aborted' } };
-      if (error instanceof TunnelRefused) return this.#refused(error, task, source, host);
-      if (error instanceof SessionFailed) return this.#notGreeted(error, host);
-      throw error;
-    }
-  }
-
-  async #open(task: Wanting, source: Source, host: string): Promise<Session> {
-    const { tunnels, clock, policy } = this.#parts;
-    const epochs = this.#parts.epochs();
-    const broken = this.#hosts.hasBrokenTls(host);
-    const tls: SessionOptions['tls'] = broken && policy().tls === 'Opportunistic' ? 'Broken' : policy().tls;
-    const domain = domainToASCII(task.domain) || task.domain;
-    const { holder } = source.lease;
-    const { account, want: recipients } = task;
-    const ask = { holder, source: source.address, host, domain, epochs, account, recipients };
-    const grant = await tunnels.open(ask).catch((error: unknown) => {
-      if (error instanceof TunnelRefused && error.reason === 'StaleEpoch') this.#patience.isStale(epochs);
-      throw error;
-    });
-    this.#patience.granted();
-    this.#rooms.granted(source.address, grant.provider || task.provider, grant.warmup);
-    this.#greeting.add(grant.socket);
-    try {
-      const reports = this.#outcomes.of(holder, grant.id);
-      const options = { host, source: source.address, tls, monotonic: clock.monotonic, reports };
-      const session = await Session.open(grant, options);
-      this.pool.add(session);
-      return session;
-    } catch (error) {
-      if (
-        !(error instanceof SessionFailed) ||
-        error.phase !== 'tls' ||
-        tls !== 'Opportunistic' ||
-        this.#stopping
-      )
-        throw error;
-      this.#hosts.tlsIsBroken(host);
-      this.#parts.log.info(
-        { host, err: error },
-        'TLS is broken at the host: it is greeted without for an hour',
-      );
-    } finally {
-      this.#greeting.delete(grant.socket);
-    }
-    return this.#open(task, source, host);
-  }
-
-  #notGreeted(error: SessionFailed, host: string): Try {
-    this.#hosts.avoid(host);
-    const verdict: Verdict = error.reply
-      ? { kind: 'reply', reply: error.reply, phase: error.phase }
-      : { kind: 'failed', why: `${error.status} ${host}: ${error.message}` };
-    return { kind: 'nextHost', verdict };
-  }
-
-  #refused(error: TunnelRefused, task: Wanting, source: Source, host: string): Try {
-    const seconds = error.retryAfterSeconds;
-    switch (error.reason) {
-      // An egress pod that holds another address may have a part of the IPPool's cap left.
-      case 'ConnectionLimit':
-      case 'PoolConnectionLimit':
-        return nextSource(wait(this.#makeRoom(task, source, seconds), FULL[error.reason]));
-      case 'RateLimit':
-      case 'PoolRateLimit':
-        return nextSource(wait(this.#isFull(task, source, seconds), FULL[error.reason]));
-      case 'WarmupExhausted':
-      case 'WarmupSuspended':
-        if (error.warmup)
-          this.#rooms.refused(
-            source.address,
-            task.provider,
-            error.reason === 'WarmupSuspended',
-            error.warmup,
-          );
-        return nextSource(this.#untilTomorrow(seconds ?? WAIT.warmup));
-      case 'WarmupBusy':
-      case 'WarmupUnavailable':
-        return nextSource(wait(this.#makeRoom(task, source, seconds), `warm-up: ${error.reason}`));
-      case 'NoSuchHost':
-        this.#families.lacks(host, source.address);
-        return { kind: 'nextFamily', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
-      case 'StaleEpoch':
-        // Under other epochs, which may have come in meanwhile, it can be asked at once.
-        return nextSource(wait(Math.max(0.1, this.#patience.staleFor(this.#parts.epochs())), STALE));
-      case 'ResolveFailed':
-      case 'ConnectFailed':
-      case 'ConnectTimeout':
-      case 'ForbiddenDestination':
-        this.#hosts.avoid(host);
-        return { kind: 'nextHost', verdict: { kind: 'failed', why: `4.4.1 ${host}: ${error.reason}` } };
-      default:
-        this.#parts.log.warn({ reason: error.reason, err: error.cause, host }, 'egress did not connect');
-        return nextSource(wait(seconds ?? WAIT.holder, error.message));
-    }
-  }
-
-  /**
-   * An idle connection of ours to another site of the provider may hold the slot: one is ended. Returns when to ask again; until then
-   * nobody asks for this address and provider, for each refusal costs a handshake.
-   */
-  #makeRoom(task: Wanting, source: Source, seconds: number | null): number {
-    const isFreed = this.pool.endOneIdle(source.address, task.provider);
-    return this.#isFull(task, source, isFreed ? WAIT.freed : seconds);
-  }
-
-  #isFull(task: Task, source: Source, seconds: number | null): number {
-    return this.#patience.isFull(source.address, task.provider, seconds ?? WAIT.limit);
   }
 }

@@ -22,6 +22,11 @@ export const wait = (retryAfterSeconds: number, why: string): Verdict => ({
   why,
 });
 
+/** What is left of the day may be longer, but the policy may change meanwhile, and looking again costs nothing: nobody is asked. */
+export const LONGEST_WARMUP_WAIT = 60;
+export const untilTomorrow = (seconds: number): Verdict =>
+  wait(Math.min(LONGEST_WARMUP_WAIT, Math.max(1, seconds)), 'the warm-up allowance of the day is used up');
+
 /** Why an address is not asked for a while, by what egress refused with. */
 export const FULL = {
   ConnectionLimit: 'connection limit reached',
