@@ -5,7 +5,8 @@ import { GRANT_SECONDS } from '../bus/connect.ts';
 import { parcelOf } from '../spool/fixtures.ts';
 import type { GrantReports } from './outcomes.ts';
 import { type RawBehaviour, type RawHost, rawHost } from './rawhost.fixture.ts';
-import { Session, SessionFailed } from './session.ts';
+import { Session } from './session.ts';
+import { SessionFailed } from './session-failed.ts';
 
 const NO_REPORTS: GrantReports = { begin() {}, finish() {}, closed() {} };
 const TO = ['user@one.test'];

@@ -1,61 +1,31 @@
 // One SMTP session with a remote host, over the socket that egress gave us. nodemailer's client speaks the protocol
-// (RFC 5321, PIPELINING, STARTTLS, SMTPUTF8); this says what each ending means for each recipient.
+// (RFC 5321, PIPELINING, STARTTLS, SMTPUTF8); endings.ts says what each ending means for each recipient.
 import type { Writable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import { failpoint } from '../../process/failpoint.ts';
 import { GRANT_SECONDS } from '../bus/connect.ts';
 import { isAscii } from '../message/addresses.ts';
 import type { Parcel } from '../message/parcel.ts';
-import type { Phase } from '../policy/reply.ts';
-import { doubleDots } from './dots.ts';
-import { announceUtf8, isShakingHands, needsUtf8, offeredTls, offersUtf8 } from './extensions.ts';
+import {
+  GRANT_OVER,
+  NO_UTF8,
+  NO_VERDICT,
+  type Sent,
+  type SmtpError,
+  verdictsOfFailure,
+  verdictsOfReply,
+} from './endings.ts';
+import { announceUtf8, needsUtf8, offersUtf8 } from './extensions.ts';
 import type { GrantReports } from './outcomes.ts';
 import type { Policy, Verdict } from './ports.ts';
+import { setupFailure } from './session-failed.ts';
+import { textOf } from './text.ts';
 import type { Grant } from './tunnel.ts';
-import { wait } from './verdicts.ts';
-
-/** The session could not be set up. `phase` says how far it came. */
-export class SessionFailed extends Error {
-  override readonly name = 'SessionFailed';
-  readonly phase: Phase;
-  /** The reply that ended it, if there was one that says more than the message. */
-  readonly reply: string | null;
-  /** Enhanced status (RFC 3463) for where there is no reply. */
-  readonly status: string;
-
-  constructor(message: string, phase: Phase, { reply = null, status = '4.4.2', cause }: Failure) {
-    super(message, { cause });
-    this.phase = phase;
-    this.reply = reply;
-    this.status = status;
-  }
-}
-interface Failure extends ErrorOptions {
-  readonly reply?: string | null;
-  readonly status?: string;
-}
 
 /** RFC 5321 §4.5.3.2: greeting, MAIL and RCPT 5 minutes, the final dot 10. */
 const SETUP_MS = 300_000;
 const ENVELOPE_MS = 300_000;
 const FINAL_DOT_MS = 600_000;
 const RESET_MS = 30_000;
-/** A message up to this size is handed to the socket at once; a larger one in pieces as the socket takes them. */
-const PIECE = 256 * 1024;
-const CRLF = Buffer.from('\r\n');
-
-type SmtpError = Error & {
-  readonly code?: string;
-  readonly response?: string;
-  readonly command?: string;
-  readonly recipient?: string;
-  readonly rejectedErrors?: readonly SmtpError[];
-};
-interface Sent {
-  readonly rejected: readonly string[];
-  readonly rejectedErrors?: readonly SmtpError[];
-  readonly response: string;
-}
 
 export interface SessionOptions {
   readonly host: string;
@@ -194,15 +164,12 @@ export class Session {
     const started = () => clearTimeout(timer);
     try {
       const sent = await this.#transact(parcel, addresses, started);
-      const replies = new Map(sent.rejectedErrors?.map((error) => [error.recipient, error.response ?? '']));
-      return addresses.map((address) => {
-        const refusal = replies.get(address);
-        return refusal === undefined
-          ? { kind: 'reply', reply: sent.response, phase: 'dot' }
-          : { kind: 'reply', reply: refusal, phase: 'rcpt' };
-      });
+      return verdictsOfReply(sent, addresses);
     } catch (error) {
-      const verdicts = this.#failure(error as SmtpError, addresses);
+      const verdicts = verdictsOfFailure(error as SmtpError, addresses, {
+        ...{ host: this.host, pastDot: this.#pastDot, aborted: this.#aborted },
+        rejected: this.#envelope?.rejectedErrors ?? [],
+      });
       // The result does not wait for it, the next transaction does.
       if (!this.#ended) this.#resetting = this.#reset();
       return verdicts;
@@ -247,83 +214,20 @@ export class Session {
       use8BitMime: parcel.smtpUtf8,
     };
     this.#envelope = envelope;
-    const message = this.#message(parcel.message, started);
+    const message = textOf(parcel.message, {
+      socket: () => (this.#smtp as unknown as { readonly _socket: Writable })._socket,
+      isOver: () => this.#ended,
+      started,
+      dotLeaves: () => {
+        this.#pastDot = true;
+      },
+    });
     return new Promise((resolve, reject) => {
       this.#onEnd = () => setImmediate(reject, new Error('the connection was closed'));
       this.#smtp.send(envelope, message as never, (error, info) =>
         error ? reject(error) : resolve(info as Sent),
       );
     });
-  }
-
-  /**
-   * Hands the message over when the server has asked for it, and notes when the final dot is on its way. It goes past nodemailer's
-   * stream, which looks at every octet, and leaves to it what ends the text: CRLF and the dot, so our last CRLF is kept back.
-   */
-  #message(message: Buffer, started: () => void): { pipe(to: NodeJS.WritableStream): void } {
-    const length = message.subarray(-2).equals(CRLF) ? message.length - 2 : message.length;
-    return {
-      pipe: (to) => {
-        started();
-        const { _socket: socket } = this.#smtp as unknown as { readonly _socket: Writable };
-        const write = (from: number): void => {
-          if (this.#ended) return;
-          const end = Math.min(from + PIECE, length);
-          const piece = doubleDots(message.subarray(from, end), from === 0 || message[from - 1] === 0x0a);
-          if (end === length) {
-            this.#pastDot = true;
-            // The text and the dot leave in one write.
-            socket.cork();
-            socket.write(piece);
-            to.end();
-            setImmediate(() => {
-              socket.uncork();
-              failpoint('delivery.final-dot');
-            });
-          } else if (socket.write(piece)) setImmediate(write, end);
-          else socket.once('drain', () => write(end));
-        };
-        write(0);
-      },
-    };
-  }
-
-  #failure(error: SmtpError, addresses: readonly string[]): Verdict[] {
-    if (error.rejectedErrors) {
-      const replies = new Map(error.rejectedErrors.map((one) => [one.recipient, one.response ?? '']));
-      return addresses.map((address) => ({
-        kind: 'reply',
-        reply: replies.get(address) ?? error.response ?? '',
-        phase: 'rcpt',
-      }));
-    }
-    const verdict = this.#verdictOf(error);
-    const spared = isAfterRecipients(error) || this.#pastDot;
-    const refused = new Map(
-      this.#envelope?.rejectedErrors?.map((one) => [one.recipient, one.response ?? '']),
-    );
-    // Who was refused by name has nothing to do with what became of the message afterwards.
-    return addresses.map((address) => {
-      const reply = spared ? refused.get(address) : undefined;
-      return reply ? { kind: 'reply', reply, phase: 'rcpt' } : verdict;
-    });
-  }
-
-  #verdictOf(error: SmtpError): Verdict {
-    const phase = PHASES[error.command ?? ''];
-    if (error.code === 'EMESSAGE' && error.response)
-      return { kind: 'reply', reply: error.response, phase: 'dot' };
-    if (error.code === 'EENVELOPE' && error.response && phase)
-      return { kind: 'reply', reply: error.response, phase };
-    if (error.code === 'EMESSAGE')
-      return { kind: 'reply', reply: `552 5.3.4 ${error.message}`, phase: 'mail' };
-    if (error.code === 'EENVELOPE')
-      return { kind: 'reply', reply: `553 5.1.3 ${error.message}`, phase: 'rcpt' };
-    if (!this.#pastDot && error.response?.startsWith('421'))
-      return { kind: 'reply', reply: error.response, phase: 'mail' };
-    const why = `4.4.2 ${this.host}: ${error.message}`;
-    if (this.#pastDot) return { kind: 'unknown', why };
-    return this.#aborted ? { kind: 'aborted' } : { kind: 'failed', why };
   }
 
   #reset(): Promise<void> {
@@ -337,35 +241,3 @@ export class Session {
     }).finally(() => clearTimeout(timer));
   }
 }
-
-/** RFC 6531 §3.5: final, for no later attempt will find the host otherwise. */
-export const NO_UTF8: Verdict = {
-  kind: 'reply',
-  reply: '553 5.6.7 the host does not take addresses or headers beyond ASCII (no SMTPUTF8)',
-  phase: 'rcpt',
-};
-const GRANT_OVER = wait(1, 'the grant of the connection is over');
-const NO_VERDICT: Verdict = { kind: 'failed', why: '4.3.0 no result' };
-
-/** The reply to DATA or to the final dot: those to the recipients stand. */
-const isAfterRecipients = ({ code, command }: SmtpError): boolean =>
-  code === 'EMESSAGE' || command === 'DATA';
-
-const PHASES: Readonly<Record<string, Phase>> = { 'MAIL FROM': 'mail', 'RCPT TO': 'rcpt', DATA: 'data' };
-
-function setupFailure(error: SmtpError, smtp: SMTPConnection, tls: SessionOptions['tls']): SessionFailed {
-  const { message, response = null, command } = error;
-  // Whatever the library calls it: nothing but the handshake was under way.
-  if (isShakingHands(smtp))
-    return new SessionFailed(`TLS handshake failed: ${message}`, 'tls', { status: '4.7.5', cause: error });
-  if (tls === 'Required' && (command === 'STARTTLS' || command === 'EHLO') && response?.startsWith('5'))
-    return new SessionFailed(withoutTls(smtp, response), 'starttls', { status: '4.7.10', cause: error });
-  const phase: Phase =
-    error.code === 'ETLS' ? 'starttls' : command === 'EHLO' || command === 'HELO' ? 'ehlo' : 'greeting';
-  return new SessionFailed(message, phase, { reply: response, cause: error });
-}
-
-const withoutTls = (smtp: SMTPConnection, response: string): string =>
-  offeredTls(smtp)
-    ? `the policy requires TLS, and the host refuses it: ${response}`
-    : 'the policy requires TLS, and the host does not offer it';
