@@ -1,20 +1,11 @@
 // Five callers against one limit, as processes: some are killed, one lies in its reports, the holder of the address is killed and replaced,
 // and the limit changes. The judge is the host, which knows only when each recipient came and what was open.
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { mostWithin } from '../../e2e/internet/within.ts';
-import { connectTo } from '../../e2e/rig/bus.ts';
-import { writeIdentity } from '../../e2e/rig/rig-identities.ts';
-import { Child, freePorts, type Nats, startNats, until } from '../../e2e/rig/servers.ts';
-import { type Authority, createAuthority } from '../../operator/authority/authority.ts';
-import { ensureFleetAssets } from '../../operator/nats/assets.ts';
-import { queuePolicySpec } from '../../resources/kinds.ts';
-import type { Bus } from '../bus/client.ts';
-import { FLEET_BUCKET, LEASE_BUCKET, leaseKey } from '../bus/names.ts';
-import type { AddressLease } from '../bus/snapshot.ts';
+import { freePorts, until } from '../../e2e/rig/servers.ts';
+import { leaseKey } from '../bus/names.ts';
+import { type EgressPod, EgressPods, metricsOf } from './egresspods.fixture.ts';
 
 const ADDRESS = '127.0.0.61';
 const LIMIT = { connections: 2, perSecond: 20, perMinute: 300, connectionAttemptsPerMinute: 250 };
@@ -22,37 +13,14 @@ const LIMIT = { connections: 2, perSecond: 20, perMinute: 300, connectionAttempt
 const HEARD_MS = 2000;
 /** More than what may come until then, and is granted by then, at five a second. */
 const STILL_COME = 30;
-const root = mkdtempSync(join(tmpdir(), 'postfleet-limits-'));
-const children: Child[] = [];
-let nats: Nats;
-let bus: Bus;
-let authority: Authority;
+let pods: EgressPods;
 
 beforeAll(async () => {
-  [nats, authority] = await Promise.all([startNats(), createAuthority()]);
-  bus = await connectTo(nats, 'operator');
-  await ensureFleetAssets(bus, { replicas: 1, shardMaxBytes: 1 << 20 });
-  const head = { version: 1, namespace: 'mail', uid: 'u', generation: 1 };
-  const addresses = [{ address: ADDRESS, ehlo: 'out.example.com', movable: true, weight: 100 }];
-  await (await bus.kv(FLEET_BUCKET)).put(
-    'ippool.mail_ips',
-    JSON.stringify({ ...head, name: 'ips', addresses }),
-  );
-  await setLimit(LIMIT);
+  pods = await EgressPods.start();
+  await pods.setIpPool([{ address: ADDRESS, ehlo: 'out.example.com' }]);
+  await pods.setShaping(LIMIT);
 }, 60_000);
-afterAll(async () => {
-  await Promise.all(children.map((child) => child.stop('SIGKILL')));
-  await bus.close();
-  await nats.stop();
-  rmSync(root, { recursive: true, force: true });
-});
-
-async function setLimit(limits: object): Promise<void> {
-  const policy = queuePolicySpec.parse({ shaping: { default: limits } });
-  const head = { version: 1, namespace: 'mail', name: 'main', uid: 'u', generation: 1 };
-  const pool = { ...head, shards: 8, classes: [], ipPool: 'ips', policy, intakeClosed: false };
-  await (await bus.kv(FLEET_BUCKET)).put('pool.mail_main', JSON.stringify(pool));
-}
+afterAll(() => pods.stop());
 
 /** The host: when each recipient came, and most connections at once. */
 async function startHost() {
@@ -74,47 +42,11 @@ async function startHost() {
   return { port, times, peak: () => peak, opened: () => opened, close: () => server.close() };
 }
 
-async function startEgress(pod: string, port: number, metrics: number): Promise<Child> {
-  const identity = { role: 'egress', pool: 'ips', pod, uid: `uid-${pod}` } as const;
-  const child = new Child(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), 'egress'], {
-    name: pod,
-    env: {
-      ...{ PATH: process.env.PATH, POSTFLEET_LOG_LEVEL: 'warn', ...nats.env },
-      ...{ POSTFLEET_NAMESPACE: 'egress', POSTFLEET_POD_NAME: pod, POSTFLEET_POD_UID: `uid-${pod}` },
-      POSTFLEET_NODE_NAME: 'node-1',
-      POSTFLEET_IDENTITY_DIR: await writeIdentity(authority, root, 'mail', identity),
-      ...{ POSTFLEET_METRICS_PORT: String(metrics), POSTFLEET_IP_POOL: 'mail/ips' },
-      ...{ POSTFLEET_EGRESS_HOST: '127.0.0.1', POSTFLEET_EGRESS_PORT: String(port) },
-      POSTFLEET_ALLOWED_DESTINATIONS: '127.0.0.0/24',
-      POSTFLEET_DNS_SERVERS: '127.0.0.1:1',
-    },
-  });
-  children.push(child);
-  return child;
-}
-
-async function startCaller(uid: string, port: number, egress: readonly number[], more: string[] = []) {
-  const identity = { role: 'delivery', pool: 'main', pod: `main-delivery-${uid}`, uid } as const;
-  const folder = await writeIdentity(authority, root, 'mail', identity);
-  const program = join(import.meta.dirname, 'caller.fixture.ts');
-  const child = new Child(
-    process.execPath,
-    [program, folder, String(port), ADDRESS, egress.join(','), ...more],
-    {
-      name: uid,
-      env: { PATH: process.env.PATH },
-    },
-  );
-  children.push(child);
-  return child;
-}
-
-const holderOf = async (): Promise<AddressLease | undefined> =>
-  (await (await bus.kv(LEASE_BUCKET)).get(leaseKey(ADDRESS)))?.json<AddressLease>();
+const holder = async (): Promise<string | undefined> => (await pods.leaseOf(leaseKey(ADDRESS)))?.holder.pod;
 
 /** How often a holder has refused for the sake of a window. */
-async function refusedFor(window: string, metrics: number): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+async function refusedFor(window: string, pod: EgressPod): Promise<number> {
+  const text = await metricsOf(pod);
   const line = new RegExp(`^postfleet_egress_limit_refusals_total\\{.*limit="${window}".*\\} (\\d+)$`, 'm');
   return Number(line.exec(text)?.[1] ?? 0);
 }
@@ -122,10 +54,13 @@ async function refusedFor(window: string, metrics: number): Promise<number> {
 test('five callers, two of them killed, one that lies, the holder killed, the limit lowered: the host never sees more', async () => {
   const host = await startHost();
   const [port1 = 0, port2 = 0, metrics1 = 0, metrics2 = 0] = await freePorts(4);
-  const first = await startEgress('e1', port1, metrics1);
-  await until('the first holder', async () => (await holderOf())?.holder.pod === 'e1');
-  await startEgress('e2', port2, metrics2);
-  const caller = (uid: string, ...more: string[]) => startCaller(uid, host.port, [port1, port2], more);
+  const e1 = { pod: 'e1', node: 'node-1', port: port1, metrics: metrics1 };
+  const e2 = { pod: 'e2', node: 'node-1', port: port2, metrics: metrics2 };
+  const first = await pods.startEgress(e1);
+  await until('the first holder', async () => (await holder()) === 'e1');
+  await pods.startEgress(e2);
+  const caller = (uid: string, ...more: string[]) =>
+    pods.startCaller(uid, [String(host.port), ADDRESS, `${port1},${port2}`, ...more]);
   const [one, two] = await Promise.all([
     caller('c1'),
     caller('c2'),
@@ -138,7 +73,7 @@ test('five callers, two of them killed, one that lies, the holder killed, the li
   await Promise.all([one?.stop('SIGKILL'), two?.stop('SIGKILL')]);
   await Promise.all([caller('c6'), caller('c7')]);
   await came(80);
-  const metrics = await (await fetch(`http://127.0.0.1:${metrics1}/metrics`)).text();
+  const metrics = await metricsOf(e1);
   expect(metrics).toMatch(
     /postfleet_egress_limit\{address="127.0.0.61",provider="127.0.0.1",window="minute"\} 300/,
   );
@@ -148,10 +83,10 @@ test('five callers, two of them killed, one that lies, the holder killed, the li
   expect(metrics).toMatch(/postfleet_egress_limit_refusals_total\{.*provider="127.0.0.1"/);
   await first.stop('SIGKILL');
   const before = host.times.length;
-  await until('the second holder', async () => (await holderOf())?.holder.pod === 'e2', 40_000);
+  await until('the second holder', async () => (await holder()) === 'e2', 40_000);
   await came(before + 40);
 
-  await setLimit({ ...LIMIT, perSecond: 5 });
+  await pods.setShaping({ ...LIMIT, perSecond: 5 });
   const slowed = performance.now();
   const late = () => host.times.filter((at) => at > slowed + HEARD_MS);
   await until('some under the lower limit', () => late().length > 20, 30_000);
@@ -161,10 +96,10 @@ test('five callers, two of them killed, one that lies, the holder killed, the li
   const lastMinute = () => host.times.filter((at) => at > performance.now() - 60_000).length;
   const perMinute = lastMinute() + STILL_COME;
   expect(perMinute).toBeLessThan(LIMIT.perMinute);
-  const refused = await refusedFor('minute', metrics2);
-  await setLimit({ ...LIMIT, perMinute });
+  const refused = await refusedFor('minute', e2);
+  await pods.setShaping({ ...LIMIT, perMinute });
   const lowered = performance.now();
-  await until('the minute to be full', async () => (await refusedFor('minute', metrics2)) > refused, 40_000);
+  await until('the minute to be full', async () => (await refusedFor('minute', e2)) > refused, 40_000);
   host.close();
   const since = host.times.filter((at) => at > lowered - 60_000);
   expect(since.length).toBeGreaterThan(perMinute / 2);
