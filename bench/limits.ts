@@ -97,13 +97,12 @@ function decide(one: Busy, number: number, now: number): void {
   granted++;
   const { grant } = answer;
   const taking = borrowing?.take(grant.recipients);
-  taking?.dialled(true);
+  taking?.dialled(now);
   one.ledger = warm.ledger;
   one.open.push({
     end: (at) => {
       grant.end(at, grant.recipients);
-      taking?.end();
-      taking?.closed();
+      taking?.end(at);
       one.ledger = settle(one.ledger, warm.claim, { accepted: grant.recipients }, PLAN);
     },
   });

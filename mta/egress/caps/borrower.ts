@@ -1,7 +1,8 @@
 // This pod's parts of the caps: what is in hand for each provider, asked for ahead of need, so that a grant is decided without waiting.
 // One question is under way at a time; it carries all providers that are due. When a loan ends, what was granted under it goes.
 import { randomBytes } from 'node:crypto';
-import { Borrowing, type Taking } from '../../policy/limits/borrowing.ts';
+import { Borrowing } from '../../policy/limits/borrowing.ts';
+import type { Granted } from '../../policy/limits/granted.ts';
 import type { LoanAnswer, PoolLimits } from '../../policy/limits/poolcap.ts';
 import type { PoolClaim, PoolRoom, PoolShare } from '../limits/port.ts';
 import { MOST_QUESTIONS, NotLender, type Question } from './dialogue.ts';
@@ -68,7 +69,7 @@ export class Borrower implements PoolShare {
     const taking = borrowing.take(recipients);
     granted.add(onEnd);
     if (borrowing.isDue(this.#options.now())) void this.#kick();
-    return claimOf(taking, {
+    return claimOf(taking, this.#options.now, {
       mayCarry: () => !borrowing.isOver(this.#options.now()),
       closed: () => granted.delete(onEnd),
     });
@@ -168,19 +169,20 @@ export class Borrower implements PoolShare {
 }
 
 function claimOf(
-  taking: Taking,
+  granted: Granted,
+  now: () => number,
   { mayCarry, closed }: { readonly mayCarry: () => boolean; readonly closed: () => void },
 ): PoolClaim {
   return {
     mayCarry,
-    dialled: (attempted) => taking.dialled(attempted),
+    dialled: (attempted) => granted.dialled(now(), attempted),
     report({ accepted, deferred, bounced }) {
-      taking.settle(accepted, accepted);
-      taking.settle(deferred + bounced, 0);
+      granted.used(now(), accepted);
+      granted.spared(now(), deferred + bounced);
     },
-    end: (used) => taking.end(used),
+    end: (used) => granted.settleRest(now(), used),
     closed() {
-      taking.closed();
+      granted.close(now());
       closed();
     },
   };

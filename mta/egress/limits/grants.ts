@@ -2,14 +2,14 @@
 // late, repeated or foreign one changes nothing. What is not reported when the connection has been gone for a while counts as used.
 import { randomBytes } from 'node:crypto';
 import { type OutcomeReport, REPORT_GRACE_MS } from '../../bus/connect.ts';
-import type { PairGrant } from '../../policy/limits/grant.ts';
+import type { Granted } from '../../policy/limits/granted.ts';
 import { speaksOfAddress } from '../../policy/replyclass.ts';
 import type { Clock } from '../clock.ts';
 import type { PoolClaim, RoomClaim } from './port.ts';
 
 interface Open {
   readonly uid: string;
-  readonly grant: PairGrant;
+  readonly grant: Granted;
   readonly claim: RoomClaim | null;
   readonly pool: PoolClaim | null;
   /** Reported so far. */
@@ -36,7 +36,7 @@ export interface GrantHandle {
 
 /** What was granted, and what it takes of other bounds. */
 export interface Parts {
-  readonly grant: PairGrant;
+  readonly grant: Granted;
   readonly claim: RoomClaim | null;
   readonly pool: PoolClaim | null;
 }

@@ -1,5 +1,6 @@
 // The borrower's side of a cap over the pool at one provider, under one loan: what is in hand, what is granted of it, and the next question.
 // A loan that has ended stays ended; whatever was granted under it has to go, and the next one begins with nothing.
+import { Granted } from './granted.ts';
 import {
   hasWindows,
   LOAN_MS,
@@ -124,7 +125,7 @@ export class Borrowing {
   }
 
   /** Takes what a grant needs; `connections` and `recipients` must have said that it is there. */
-  take(recipients: number): Taking {
+  take(recipients: number): Granted {
     const lent = {
       messages: hasWindows(this.#limits.messages),
       attempts: this.#limits.attemptsPerMinute !== null,
@@ -132,9 +133,9 @@ export class Borrowing {
     this.#open++;
     if (lent.messages) move(this.#messages, recipients);
     if (lent.attempts) move(this.#attempts, 1);
-    return new Taking(recipients, {
-      dialled: (attempted) => this.#settle(this.#attempts, lent.attempts, 1, attempted ? 1 : 0),
-      settle: (units, used) => this.#settle(this.#messages, lent.messages, units, used),
+    return new Granted(recipients, {
+      dialled: (_, attempted) => this.#settle(this.#attempts, lent.attempts, 1, attempted ? 1 : 0),
+      settle: (_, units, used) => this.#settle(this.#messages, lent.messages, units, used),
       closed: () => {
         this.#open--;
         this.#hasNews = true;
@@ -242,48 +243,4 @@ function stock(units: Units, ahead: number): Stock {
   units.free = Math.min(units.free, ahead);
   const { free, open, used, besides } = units;
   return { held: free + open, used, besides, want: open + ahead };
-}
-
-interface Account {
-  readonly dialled: (attempted: boolean) => void;
-  readonly settle: (units: number, used: number) => void;
-  readonly closed: () => void;
-}
-
-/** One connection's part. */
-export class Taking {
-  #left: number;
-  #isDialled = false;
-  #isClosed = false;
-  readonly #account: Account;
-
-  constructor(recipients: number, account: Account) {
-    this.#left = recipients;
-    this.#account = account;
-  }
-
-  dialled(attempted: boolean): void {
-    if (this.#isDialled) return;
-    this.#isDialled = true;
-    this.#account.dialled(attempted);
-  }
-
-  /** So many have an outcome, and `used` of them count. */
-  settle(units: number, used: number): void {
-    const count = Math.min(units, this.#left);
-    this.#left -= count;
-    if (count > 0) this.#account.settle(count, Math.min(used, count));
-  }
-
-  /** Nothing more is reported; without word of the rest, all of it counts. */
-  end(used: number = this.#left): void {
-    this.settle(this.#left, used);
-  }
-
-  closed(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.dialled(true);
-    this.#account.closed();
-  }
 }

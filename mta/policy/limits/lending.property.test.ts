@@ -1,7 +1,8 @@
 // Borrowers and lenders over a wire that loses and delays, with lenders that die, are paused or follow one another, and borrowers that die or
 // are paused: what a provider would see never exceeds the caps.
 import fc from 'fast-check';
-import { Borrowing, type Taking } from './borrowing.ts';
+import { Borrowing } from './borrowing.ts';
+import type { Granted } from './granted.ts';
 import { Lending } from './lending.ts';
 import type { PairBudgets } from './pair.ts';
 import { LOAN_MS, type LoanAnswer, type LoanRequest, type PoolLimits } from './poolcap.ts';
@@ -15,7 +16,7 @@ class Host {
 
 interface Open {
   readonly borrowing: Borrowing;
-  readonly taking: Taking;
+  readonly taking: Granted;
   left: number;
 }
 
@@ -39,8 +40,7 @@ class Pod {
   }
 
   end(limits: PoolLimits, now: number): void {
-    for (const one of this.open) one.taking.end();
-    for (const one of this.open) one.taking.closed();
+    for (const one of this.open) one.taking.end(now);
     this.open = [];
     this.question = null;
     this.borrowing = new Borrowing(`${this.#name}-${++this.#loans}`, limits);
@@ -155,12 +155,10 @@ test('no more than the caps, whatever is lost, late, paused or dies', () => {
           const units = Math.min(count, one.left);
           one.left -= units;
           for (let unit = 0; unit < units; unit++) host.sent.push(now);
-          one.taking.settle(units, units);
+          one.taking.used(now, units);
         }
         if (what === 'close') {
-          const one = pod.open.shift();
-          one?.taking.end(0);
-          one?.taking.closed();
+          pod.open.shift()?.taking.end(now, 0);
         }
         const live = pods.flatMap(({ open }) => open).filter(({ borrowing }) => !borrowing.isOver(now));
         if (limits.connections !== null) expect(live.length).toBeLessThanOrEqual(limits.connections);

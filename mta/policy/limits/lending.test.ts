@@ -31,9 +31,8 @@ test('one borrower: a share and a slice in hand, which a grant takes and gives b
   expect([a.connections(0), a.recipients(0), a.missing(0)]).toEqual([1, 5, null]);
   const taking = a.take(5);
   expect([a.connections(0), a.missing(0), lending.used('minute', 0)]).toEqual([0, 'messages', 5]);
-  taking.settle(2, 2);
-  taking.end(0);
-  taking.closed();
+  taking.used(0, 2);
+  taking.end(0, 0);
   expect([a.open, a.recipients(0)]).toEqual([0, 3]);
   exchange(lending, a, 1);
   expect(lending.used('minute', 1)).toBe(2 + 5);
@@ -56,7 +55,7 @@ test('connections are shared evenly, and one that is in use is not taken away', 
   exchange(lending, b, 10);
   exchange(lending, a, 20);
   expect([a.connections(20), b.connections(20)]).toEqual([0, 0]);
-  takings[0]?.closed();
+  takings[0]?.close(20);
   expect(a.connections(30)).toBe(0);
   exchange(lending, a, 30);
   exchange(lending, b, 40);
@@ -107,7 +106,7 @@ test('a new lender makes out to each borrower what it has, and lends no more unt
 test('a cap that changes finds its history, and what was in hand goes back', () => {
   const [lending, a] = [first(), wanting('a')];
   exchange(lending, a, 0);
-  a.take(5).end();
+  a.take(5).settleRest(0);
   const lower = { ...LIMITS, messages: { minute: 6 } };
   a.setLimits(lower);
   lending.setLimits(lower);
@@ -121,7 +120,7 @@ test('without windows recipients are not lent, and still counted', () => {
   const [lending, a] = [first(limits), wanting('a', 10, limits)];
   exchange(lending, a, 0);
   expect(a.recipients(0)).toBe(Number.POSITIVE_INFINITY);
-  a.take(1000).settle(7, 7);
+  a.take(1000).used(0, 7);
   exchange(lending, a, 1);
   expect(lending.used('minute', 1)).toBe(7);
 });

@@ -1,7 +1,7 @@
 // Everything that limits one (address, provider), in one decision: connections, attempts a minute, messages per connection and
 // per window, what the warm-up and a cap over the pool leave, and whose turn it is.
 import { Budget, type BudgetRecord, type Taken, type Takeover, type WindowLimits } from './budget.ts';
-import { PairGrant } from './grant.ts';
+import { Granted } from './granted.ts';
 import { type Asker, Turns } from './turns.ts';
 import type { WindowName } from './window.ts';
 
@@ -44,7 +44,7 @@ export const UNBOUNDED: Outside = {
 
 export type PairLimit = 'connections' | 'attempts' | 'turn' | 'outside' | WindowName;
 export type PairAnswer =
-  | { readonly verdict: 'granted'; readonly grant: PairGrant }
+  | { readonly verdict: 'granted'; readonly grant: Granted }
   | { readonly verdict: 'reserve' } // write the next record, confirm it, ask again
   | { readonly verdict: 'refused'; readonly limit: PairLimit; readonly retryMs: number };
 
@@ -119,9 +119,13 @@ export class Pair {
     }
     this.#open++;
     this.#turns.granted(asker);
-    const grant = new PairGrant(taken.units, this.#messages, this.#attempts, () => {
-      this.#open--;
-      this.#turns.ended(asker);
+    const grant = new Granted(taken.units, {
+      dialled: (at, attempted) => this.#attempts.settle(at, 1, attempted ? 1 : 0),
+      settle: (at, recipients, used) => this.#messages.settle(at, recipients, used),
+      closed: () => {
+        this.#open--;
+        this.#turns.ended(asker);
+      },
     });
     return { verdict: 'granted', grant };
   }

@@ -1,28 +1,33 @@
-// One granted connection: an attempt, a slot and some recipients, given back bit by bit.
-import type { Budget } from './budget.ts';
+// One granted connection: an attempt, a slot and some recipients, given back bit by bit. However often an end is told, it counts once.
 
-export class PairGrant {
+/** What they were granted of. Times in monotonic ms. */
+export interface Account {
+  /** The attempt is over, and whether it was one. */
+  readonly dialled: (now: number, attempted: boolean) => void;
+  /** So many recipients have an outcome, and `used` of them count. */
+  readonly settle: (now: number, recipients: number, used: number) => void;
+  /** The slot is free. */
+  readonly closed: () => void;
+}
+
+export class Granted {
   readonly recipients: number;
+  readonly #account: Account;
   #left: number;
-  #dialled = false;
-  #closed = false;
-  readonly #messages: Budget;
-  readonly #attempts: Budget;
-  readonly #onClose: () => void;
+  #isDialled = false;
+  #isClosed = false;
 
-  constructor(recipients: number, messages: Budget, attempts: Budget, onClose: () => void) {
+  constructor(recipients: number, account: Account) {
     this.recipients = recipients;
     this.#left = recipients;
-    this.#messages = messages;
-    this.#attempts = attempts;
-    this.#onClose = onClose;
+    this.#account = account;
   }
 
   /** The dial has ended, well or not; `attempted` is false when no packet left (no address, no socket). */
   dialled(now: number, attempted = true): void {
-    if (this.#dialled) return;
-    this.#dialled = true;
-    this.#attempts.settle(now, 1, attempted ? 1 : 0);
+    if (this.#isDialled) return;
+    this.#isDialled = true;
+    this.#account.dialled(now, attempted);
   }
 
   /** Delivery has reported the outcome of this many recipients so far not reported, and that they count. */
@@ -37,10 +42,10 @@ export class PairGrant {
 
   /** The connection is gone: its slot is free. What it carried last may still be reported. */
   close(now: number): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.dialled(now);
-    this.#onClose();
+    this.#account.closed();
   }
 
   /** Nothing more is reported. `used`: how many of the rest count; without word of them, all do. */
@@ -57,6 +62,6 @@ export class PairGrant {
   #settle(now: number, recipients: number, used: number): void {
     const units = Math.min(recipients, this.#left);
     this.#left -= units;
-    this.#messages.settle(now, units, Math.min(used, units));
+    this.#account.settle(now, units, Math.min(used, units));
   }
 }
