@@ -4,7 +4,8 @@
 import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { HopId } from '../message/parcel.ts';
-import type { Spool } from '../spool/port.ts';
+import type { Pulled, Spool } from '../spool/port.ts';
+import type { Doubts } from './doubt.ts';
 import type { Hand, Held } from './hand.ts';
 import type { Remembered } from './memory/memory.ts';
 import type { Clock } from './ports.ts';
@@ -16,31 +17,59 @@ export class Acknowledger {
   readonly #hand: Hand;
   readonly #spool: Spool;
   readonly #memory: Pick<Remembered, 'remember'>;
+  readonly #doubts: Pick<Doubts, 'add' | 'has'>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #released: () => void;
   #stopped = false;
+  /** Parcels whose copies are marked in the spool, and not in doubt: their ids are not to be remembered yet. */
+  readonly #marked = new Set<HopId>();
+  /** Marks that are about to go. */
+  #notes = 0;
 
-  constructor(
-    hand: Hand,
-    spool: Spool,
-    memory: Pick<Remembered, 'remember'>,
-    clock: Clock,
-    log: Log,
-    released: () => void,
-  ) {
-    this.#hand = hand;
-    this.#spool = spool;
-    this.#memory = memory;
-    this.#clock = clock;
-    this.#log = log;
-    this.#released = released;
+  constructor(parts: {
+    readonly hand: Hand;
+    readonly spool: Spool;
+    readonly memory: Pick<Remembered, 'remember'>;
+    readonly doubts: Pick<Doubts, 'add' | 'has'>;
+    readonly clock: Clock;
+    readonly log: Log;
+    /** A parcel has left the hand. */
+    readonly released: () => void;
+  }) {
+    this.#hand = parts.hand;
+    this.#spool = parts.spool;
+    this.#memory = parts.memory;
+    this.#doubts = parts.doubts;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#released = parts.released;
+  }
+
+  /** Its copies go to the spool under this mark; null: they have not, or it goes. */
+  mark(held: Held, pulled: Pulled | null): void {
+    for (const hopId of held.pulled?.hopIds ?? []) this.#marked.delete(hopId);
+    for (const hopId of pulled?.hopIds ?? []) this.#marked.add(hopId);
+    held.pulled = pulled;
   }
 
   /** The copy of `held` is durable in the spool: acknowledges in the background until confirmed. */
   afterSpooling(held: Held): void {
     this.#hand.release(held);
+    if (held.lost) this.abandon(held);
     void this.#untilConfirmed(held);
+  }
+
+  /**
+   * The shard has another owner, who gets `held` redelivered: acknowledging it would take it from him, for he may be sending it. Its
+   * copies are in doubt from here on. What has ended, or was here already, is acknowledged as before.
+   */
+  abandon(held: Held): void {
+    const { hopId, pulled } = held;
+    if (!pulled) return;
+    this.#forget(held);
+    this.mark(held, null);
+    this.#doubts.add(hopId, pulled);
   }
 
   /**
@@ -68,15 +97,50 @@ export class Acknowledger {
     this.#stopped = true;
   }
 
+  /**
+   * Resolves when every confirmed acknowledgement is on record, and with the memory. A volume that fails keeps no shard from its next owner:
+   * what it does not record is given back one day.
+   */
+  async recorded(): Promise<void> {
+    // A commit takes the notes before it along.
+    if (this.#notes > 0) await this.#spool.commit([]).catch(() => {});
+  }
+
   async #untilConfirmed(held: Held): Promise<void> {
-    while (!this.#stopped) {
-      if (await this.#confirm(held)) {
-        for (const hopId of held.carries) if (this.#isSafe(hopId)) this.#memory.remember(held.shard, hopId);
-        break;
+    while (!this.#stopped && this.#hand.holds(held)) {
+      const isConfirmed = await this.#confirm(held);
+      if (!this.#hand.holds(held)) return;
+      if (isConfirmed) {
+        this.#forget(held);
+        this.#record(held);
+        return;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     }
     this.#forget(held);
+  }
+
+  /**
+   * That it is acknowledged is on record before its ids are in the memory of the shard: copies of which it is not may be given back, and
+   * whoever knew their ids would let them fall.
+   */
+  #record(held: Held): void {
+    if (!held.pulled) {
+      this.#remember(held);
+      return;
+    }
+    this.#notes++;
+    this.#spool.note([{ kind: 'pulled', id: held.hopId, pulled: null }], () => {
+      this.#notes--;
+      this.mark(held, null);
+      this.#remember(held);
+    });
+  }
+
+  #remember({ shard, carries }: Held): void {
+    const isOpen = (hopId: HopId) => this.#marked.has(hopId) || this.#doubts.has(hopId);
+    for (const hopId of carries)
+      if (!isOpen(hopId) && this.#isSafe(hopId)) this.#memory.remember(shard, hopId);
   }
 
   /**

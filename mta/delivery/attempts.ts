@@ -20,6 +20,8 @@ export interface AttemptParts {
   readonly hand: Hand;
   readonly spool: Spool;
   readonly busy: Busy;
+  /** Nothing is to be begun with a copy in the spool: it is still in hand, or in doubt. */
+  readonly heldBack: (hopId: HopId) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: () => Policy;
@@ -241,7 +243,7 @@ export class Attempts {
 
   /** The parcel of a task, from memory or the spool; null when it has gone. */
   #load(task: Task): Loaded | null {
-    const { hand, spool } = this.#parts;
+    const { hand, spool, heldBack } = this.#parts;
     const wanted = new Set(task.indexes);
     const inHand = hand.get(task.hopId)?.parcel;
     if (inHand) {
@@ -252,6 +254,8 @@ export class Attempts {
         recipients: recipients.filter(({ index }) => wanted.has(index)),
       };
     }
+    // The feed brings it again.
+    if (heldBack(task.hopId)) return null;
     const spooled = spool.parcel(task.hopId);
     if (!spooled || spooled.moving) return null;
     const recipients = spool.entriesOf(task.hopId).filter(({ index }) => wanted.has(index));

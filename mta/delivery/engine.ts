@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { Log } from '../../process/log.ts';
 import { queuePolicySpec } from '../../resources/kinds.ts';
-import { TRANSFER_CLASS } from '../bus/names.ts';
-import type { PoolSnapshot, Statement } from '../bus/snapshot.ts';
+import type { Assignment, Statement } from '../bus/snapshot.ts';
 import { SNAPSHOT_VERSION } from '../bus/snapshot.ts';
 import type { MxResult } from '../dns/mx.ts';
+import type { HopId } from '../message/parcel.ts';
 import { providerOf } from '../policy/provider.ts';
 import type { Spool } from '../spool/port.ts';
 import { Acknowledger } from './acknowledge.ts';
@@ -15,6 +15,8 @@ import { Attempts } from './attempts.ts';
 import { bouncePublisher } from './bounce.ts';
 import { Budget } from './budget.ts';
 import { Busy } from './busy.ts';
+import { Concurrency } from './concurrency.ts';
+import { Doubts } from './doubt.ts';
 import { Feed } from './feed.ts';
 import type { Fleet } from './fleet.ts';
 import type { Passage } from './gate.ts';
@@ -26,11 +28,13 @@ import { type Lane, laneOf } from './lane.ts';
 import type { Remembered } from './memory/memory.ts';
 import { DeliveryMetrics } from './metrics.ts';
 import { type Duties, dutiesOf } from './ownership.ts';
+import { until } from './pause.ts';
 import type { Clock, MailMessage, Policy, Publish, Sender, SuppressionLookup } from './ports.ts';
 import { Routes } from './routes.ts';
-import { Scheduler, type Weighted } from './scheduler.ts';
-import { Settler } from './settle.ts';
+import { Scheduler, weightsOf } from './scheduler.ts';
+import { type PulledAs, Settler } from './settle.ts';
 import { Sharing } from './sharing.ts';
+import { SpoolHealth } from './spool-health.ts';
 import { Suppression } from './suppression.ts';
 import { Tally } from './tally.ts';
 import { Workload } from './workload.ts';
@@ -62,11 +66,8 @@ const MOST_BYTES = 96 * 1024 * 1024;
 const FAST_WAIT_MS = 5000;
 const TICK_MS = 250;
 const NEARLY_EMPTY = 30;
-const MOST_PROVIDERS = 20_000;
 /** Well within ack_wait (30 s). */
 const REFRESH_MS = 10_000;
-/** How long nothing is pulled after the spool has refused a parcel. */
-const REFUSED_MS = 5000;
 /** For results that came within the grace period and still look for a durable place. */
 const LAST_RESULTS_MS = 5000;
 
@@ -83,6 +84,7 @@ export class Engine {
   readonly #scheduler = new Scheduler();
   readonly #settler: Settler;
   readonly #acknowledger: Acknowledger;
+  readonly #doubts: Doubts;
   readonly #attempts: Attempts;
   readonly #intake: Intake;
   readonly #feed: Feed;
@@ -94,13 +96,13 @@ export class Engine {
   readonly #tally: Tally;
   readonly #timers: NodeJS.Timeout[] = [];
   #duties: Duties;
+  /** What NATS has said to this process; null: it has not yet. */
+  #present: Assignment | null = null;
   #stopped = false;
   #ended = false;
   #refreshed = 0;
-  #spoolFailure: string | null = null;
-  /** The policy's limit by provider: looked up for every message, so kept until the policy changes. */
-  readonly #connections = new Map<string, number>();
-  #refused: { readonly why: string; readonly until: number } | null = null;
+  readonly #health: SpoolHealth;
+  readonly #concurrency: Concurrency;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -111,19 +113,25 @@ export class Engine {
     this.metrics = new DeliveryMetrics(parts.pool, parts.registry);
     const tally = new Tally(parts.pool, this.metrics, clock);
     this.#tally = tally;
-    this.#acknowledger = new Acknowledger(this.hand, spool, parts.memory, clock, log, () =>
-      this.budget.release(1),
-    );
+    const [scheduler, busy, hand, memory] = [this.#scheduler, this.#busy, this.hand, parts.memory];
+    const possiblyRepeated = (recipients: number) =>
+      this.metrics.possiblyRepeated.inc({ pool: parts.pool }, recipients);
+    const doubts = new Doubts({ spool, memory, publish, busy, clock, log, uid: parts.uid, possiblyRepeated });
+    this.#doubts = doubts;
+    const released = () => this.budget.release(1);
+    this.#acknowledger = new Acknowledger({ hand, spool, memory, doubts, clock, log, released });
+    this.#health = new SpoolHealth(spool, clock, (why) => parts.obstacle('spool', why));
     this.#suppression = new Suppression(parts.suppressed, log, (why) => this.#suppressionChanged(why));
     this.#settler = new Settler({
-      hand: this.hand,
+      hand,
       spool,
       acknowledger: this.#acknowledger,
       publishBounce: bouncePublisher(publish, policy, log),
       clock,
       log,
       ended: tally.ended,
-      refused: (error) => this.#spoolRefused(error),
+      refused: (error) => this.#safely('spool', () => this.#health.refused(error)),
+      pulledAs: this.#pulledAs,
     });
     this.#routes = new Routes(
       parts.lookupMx,
@@ -131,10 +139,13 @@ export class Engine {
       clock.monotonic,
     );
     const route = (domain: string) => this.#routes.route(domain);
-    const concurrency = (provider: string) => this.#concurrency(provider);
+    this.#concurrency = new Concurrency(fleet, policy);
+    const concurrency = (provider: string) => this.#concurrency.of(provider);
     const lane: Lane = (header) => laneOf(fleet.ipPool, header);
-    const shared = { lane, spool, clock, log, random, policy, open, route, concurrency };
-    const [scheduler, settler, busy, hand] = [this.#scheduler, this.#settler, this.#busy, this.hand];
+    // What is not acknowledged with confirmation may be another pod's a moment later: nothing is begun with its copy.
+    const heldBack = (hopId: HopId) => hand.has(hopId) || doubts.has(hopId);
+    const shared = { lane, spool, clock, log, random, policy, open, route, concurrency, heldBack };
+    const settler = this.#settler;
     this.#attempts = new Attempts({
       ...shared,
       scheduler,
@@ -149,12 +160,11 @@ export class Engine {
       },
       ended: () => this.#safely('feed', () => this.#refill()),
     });
-    const possiblyRepeated = (recipients: number) =>
-      this.metrics.possiblyRepeated.inc({ pool: parts.pool }, recipients);
     const pump = () => this.#safely('pump', () => this.#attempts.pump());
     this.#intake = new Intake({
       ...shared,
-      memory: parts.memory,
+      memory,
+      doubts,
       scheduler,
       settler,
       busy,
@@ -164,11 +174,12 @@ export class Engine {
       possiblyRepeated,
     });
     const knownSite = (domain: string) => this.#routes.knownSite(domain);
-    this.#feed = new Feed({ ...shared, scheduler, settler, busy, hand, knownSite, pump });
+    this.#feed = new Feed({ ...shared, scheduler, settler, busy, knownSite, pump });
     this.#workload = new Workload({ ...shared, scheduler, hand, knownSite });
     const shards = () => fleet.pool?.shards ?? 1;
     this.#sharing = new Sharing({ spool, hand, clock, shards, hasRoom: this.#workload.hasRoom });
     this.#handover = new Handover({
+      heldBack,
       spool,
       clock,
       possiblyRepeated,
@@ -189,10 +200,10 @@ export class Engine {
 
   /** Begins with the old spool at once; mail of the shards comes when they are pulled. */
   start(): void {
-    this.#lookAtSpool();
+    this.#health.look();
     this.poolChanged();
     this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
-    this.assignmentChanged();
+    this.assignmentChanged(false);
     this.#handover.start();
     this.#feed.fill();
   }
@@ -202,7 +213,19 @@ export class Engine {
     this.#intake.take(message, shard, passage);
 
   /** Puts a parcel out of the hand that another pod gets redelivered. */
-  letGo = (held: Held): void => void this.#acknowledger.giveBack(held, null);
+  letGo = (held: Held): void => {
+    if (held.parcel) this.#acknowledger.giveBack(held, null);
+    else this.#acknowledger.abandon(held);
+  };
+
+  /** Whether copies of the shard are in doubt. */
+  hasDoubts = (shard: number): boolean => this.#doubts.hasOf(shard);
+
+  /** Resolves when the memory of the shards knows of every confirmed acknowledgement, and of the copies that are ours. */
+  recorded = async (): Promise<void> => {
+    await this.#doubts.settled(this.#present);
+    await this.#acknowledger.recorded();
+  };
 
   /** Writes a parcel in hand to the spool and acknowledges it. */
   spoolHeld = (held: Held): Promise<void> => this.#settler.spoolHeld(held);
@@ -215,11 +238,16 @@ export class Engine {
     this.#scheduler.setWeights(weights);
     this.budget.setWeights(weights);
     this.#routes.clear();
-    this.#connections.clear();
+    this.#concurrency.policyChanged();
   }
 
-  /** Takes in the assignment; the statement names its revision from here on. */
-  assignmentChanged(): void {
+  /**
+   * Takes in the assignment; the statement names its revision from here on.
+   * @param isPresent NATS has said it to this process; false: it is what the volume remembers
+   */
+  assignmentChanged(isPresent: boolean): void {
+    this.#present = isPresent ? this.#parts.fleet.assignment : null;
+    this.#safely('doubts', () => this.#doubts.step(this.#present));
     this.#duties = dutiesOf(this.#parts.fleet.assignment, this.#parts.uid);
     const { handOver, shareWith } = this.#duties;
     this.#feed.paused = handOver || this.#stopped;
@@ -229,6 +257,12 @@ export class Engine {
     if (this.#handover.all !== handOver) this.#handover.all = handOver;
     this.#handover.shares = shareWith && this.#sharing.with(shareWith);
   }
+
+  /** With an epoch that there is not when the shard was taken from us meanwhile. */
+  #pulledAs: PulledAs = ({ shard, lost }) => {
+    const owned = this.#parts.fleet.assignment?.shards.find((one) => one.shard === shard && !lost);
+    return { shard, epoch: owned?.epoch ?? 0, uid: this.#parts.uid, at: this.#parts.clock.now() };
+  };
 
   /** What only waits for its turn is handed over; a task that finds no connection comes back into the queue, and goes too. */
   #withdraw(): void {
@@ -282,7 +316,9 @@ export class Engine {
     await this.#handover.stop();
     clearInterval(refresh);
     this.#acknowledger.stop();
+    this.#doubts.stop();
     this.#suppression.stop();
+    await this.#acknowledger.recorded();
     const { homeless } = this.#settler;
     if (homeless > 0)
       this.#parts.log.error({ homeless }, 'results found no durable place: these may be repeated');
@@ -298,8 +334,9 @@ export class Engine {
       this.#safely('refresh', () => this.hand.refresh());
     }
     this.#safely('sweep', () => this.#sweep(now));
-    this.#safely('spool', () => this.#lookAtSpool());
+    this.#safely('spool', () => this.#health.look());
     if (this.#duties.handOver) this.#safely('withdraw', () => this.#withdraw());
+    this.#safely('doubts', () => this.#doubts.step(this.#present));
     this.#safely('budget', () => this.budget.poll());
     this.#safely('feed', () => this.#feed.fill());
     this.#safely('pump', () => this.#attempts.pump());
@@ -320,18 +357,6 @@ export class Engine {
     if (this.#scheduler.queued < NEARLY_EMPTY) this.#feed.fill();
   }
 
-  #lookAtSpool(): void {
-    if (this.#refused && this.#parts.clock.monotonic() >= this.#refused.until) this.#refused = null;
-    this.#spoolFailure = this.#parts.spool.stats().failure ?? this.#refused?.why ?? null;
-    this.#parts.obstacle('spool', this.#spoolFailure);
-  }
-
-  /** The room may be too small for this parcel only, of which the spool's own state says nothing. */
-  #spoolRefused(error: Error): void {
-    this.#refused = { why: error.message, until: this.#parts.clock.monotonic() + REFUSED_MS };
-    this.#safely('spool', () => this.#lookAtSpool());
-  }
-
   /** What has waited too long for its turn goes to the spool: memory is for what can go now. */
   #sweep(now: number): void {
     for (const held of [...this.hand.values()]) {
@@ -347,24 +372,12 @@ export class Engine {
 
   /** Nothing is pulled that could neither be tried nor be written to the spool. */
   #mayPull(): boolean {
-    return this.#open() && this.#spoolFailure === null && this.#parts.memory.hasRoom;
+    return this.#open() && this.#health.failure === null && this.#parts.memory.hasRoom;
   }
 
   /** The policy in force; the defaults before the first snapshot. */
   get policy(): Policy {
     return this.#parts.fleet.pool?.policy ?? PRESET_POLICY;
-  }
-
-  /** As many attempts at a site as its provider's limit allows from all addresses together; egress has the last word. */
-  #concurrency(provider: string): number {
-    let connections = this.#connections.get(provider);
-    if (connections === undefined) {
-      connections = providerOf(this.policy.shaping, provider, []).limits.connections;
-      if (this.#connections.size >= MOST_PROVIDERS) this.#connections.clear();
-      this.#connections.set(provider, connections);
-    }
-    const addresses = this.#parts.fleet.ipPool?.addresses.filter(({ weight }) => weight > 0).length ?? 1;
-    return Math.max(1, connections * Math.max(1, addresses));
   }
 
   #suppressionChanged(why: string | null): void {
@@ -382,15 +395,4 @@ export class Engine {
     const closed = () => this.#ended;
     this.metrics.observe(gaugeSources({ spool, clock, sender, hand: this.hand, attempts, closed }));
   }
-}
-
-/** The classes of the pool; transfers come behind all of them. */
-function weightsOf({ classes }: PoolSnapshot): Weighted[] {
-  const least = Math.min(...classes.map(({ weight }) => weight));
-  return [...classes, { name: TRANSFER_CLASS, weight: least / 2 }];
-}
-
-async function until(check: () => boolean, mostMs: number): Promise<void> {
-  const end = performance.now() + mostMs;
-  while (!check() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
 }

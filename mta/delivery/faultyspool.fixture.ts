@@ -17,7 +17,8 @@ export async function openFaultySpool(folder: string, volume: Volume): Promise<S
         throw new SpoolWriteError(folder, why());
       await real.commit(changes);
     },
-    note: (changes) => real.note(changes),
+    note: (changes, written) => real.note(changes, written),
+    pulled: () => real.pulled(),
     knows: (hopId) => real.knows(hopId),
     due: (now, limit, skip) => real.due(now, limit, skip),
     duePage: (now, after, limit) => real.duePage(now, after, limit),

@@ -35,7 +35,7 @@ function feedOver(hand: Hand, scheduler: Scheduler): Feed {
   const parts = {
     spool,
     scheduler,
-    hand,
+    heldBack: (hopId: HopId) => hand.has(hopId),
     clock,
     route,
     busy: new Busy(),
@@ -60,7 +60,7 @@ describe('the feed', () => {
     ]);
   });
 
-  test('leaves a parcel alone whose commit to the spool is not durable yet: it is still in hand', async () => {
+  test('leaves a parcel alone that is still in hand: its copy is not durable yet, or not acknowledged', async () => {
     const [hand, scheduler] = [new Hand(), new Scheduler()];
     const held = hand.add(HOP, 0, message, { hopId: HOP } as Parcel, 0);
     const feed = feedOver(hand, scheduler);
@@ -68,6 +68,10 @@ describe('the feed', () => {
     await Promise.resolve().then(() => Promise.resolve());
     expect(scheduler.next(1000)).toBeNull();
     hand.release(held);
+    feed.fill();
+    await Promise.resolve().then(() => Promise.resolve());
+    expect(scheduler.next(1000)).toBeNull();
+    hand.remove(held);
     feed.fill();
     await Promise.resolve().then(() => Promise.resolve());
     expect(scheduler.next(1000)?.indexes).toEqual([0]);

@@ -2,9 +2,9 @@
 // Sites that have enough queued, or are blocked, are passed over: one slow site with a hundred thousand due
 // recipients must not fill the window and starve the rest.
 import type { Log } from '../../process/log.ts';
+import type { HopId } from '../message/parcel.ts';
 import type { Spool, SpoolEntry } from '../spool/port.ts';
 import type { Busy } from './busy.ts';
-import type { Hand } from './hand.ts';
 import { domainOf, MOST_RECIPIENTS } from './intake.ts';
 import type { Lane } from './lane.ts';
 import type { Clock, Policy, Route, Task, Verdict } from './ports.ts';
@@ -17,7 +17,8 @@ export interface FeedParts {
   readonly scheduler: Scheduler;
   readonly settler: Settler;
   readonly busy: Busy;
-  readonly hand: Hand;
+  /** Nothing is to be begun with a copy: it is still in hand, or in doubt. */
+  readonly heldBack: (hopId: HopId) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: () => Policy;
@@ -89,10 +90,9 @@ export class Feed {
   }
 
   #skip(entry: SpoolEntry, now: number, taken: Map<string, number>): boolean {
-    const { busy, hand, scheduler, knownSite } = this.#parts;
+    const { busy, heldBack, scheduler, knownSite } = this.#parts;
     if (busy.has(entry.hopId, entry.index)) return true;
-    // The spool shows a parcel from the moment its commit was asked for; until that is durable it is still the hand's.
-    if (hand.get(entry.hopId)?.parcel) return true;
+    if (heldBack(entry.hopId)) return true;
     const domain = domainOf(entry.recipient.address);
     const known = knownSite(domain);
     const site = known && known + this.#parts.lane(() => this.#parts.spool.parcel(entry.hopId)?.header);

@@ -2,6 +2,7 @@
 // server has confirmed the acknowledgement, so `size` is the truth a drain rests on; a redelivery of one that is in hand
 // only refreshes its timer.
 import type { HopId, Parcel } from '../message/parcel.ts';
+import type { Pulled } from '../spool/port.ts';
 import type { MailMessage } from './ports.ts';
 
 export interface Held {
@@ -20,6 +21,8 @@ export interface Held {
   twins: MailMessage[];
   /** Null once its fate or its copy is durable elsewhere: only the acknowledgement is still to come. */
   parcel: Parcel | null;
+  /** How it stands in the spool, with its copies, until it is acknowledged; null: it has put none. */
+  pulled: Pulled | null;
   /** An attempt is under way for it. */
   attempting: boolean;
   /** Its shard has another owner, who gets it redelivered: only an end that an attempt still brings is recorded. */
@@ -30,6 +33,8 @@ export interface Held {
 
 export class Hand {
   readonly #held = new Map<HopId, Held>();
+  /** Ids that come with a bundle in hand. */
+  readonly #bundled = new Set<HopId>();
   #bytes = 0;
 
   get size(): number {
@@ -43,6 +48,21 @@ export class Hand {
 
   get(hopId: HopId): Held | undefined {
     return this.#held.get(hopId);
+  }
+
+  /** Whether a bundle in hand carries it. */
+  isBundled(hopId: HopId): boolean {
+    return this.#bundled.has(hopId);
+  }
+
+  /** By itself or in a bundle: something is still to be made durable or acknowledged. */
+  has(hopId: HopId): boolean {
+    return this.#held.has(hopId) || this.#bundled.has(hopId);
+  }
+
+  /** Whether it has not left; another may stand under its hop id by now. */
+  holds(held: Held): boolean {
+    return this.#held.get(held.hopId) === held;
   }
 
   values(): IterableIterator<Held> {
@@ -63,6 +83,7 @@ export class Hand {
     since: number,
     bytes: number = message.data.length,
   ): Held {
+    for (const hopId of carries) this.#bundled.add(hopId);
     return this.#add(id, carries, shard, message, null, since, bytes);
   }
 
@@ -84,6 +105,7 @@ export class Hand {
       message,
       twins: [],
       parcel,
+      pulled: null,
       attempting: false,
       lost: false,
       turn: Promise.resolve(),
@@ -103,7 +125,10 @@ export class Hand {
   /** Takes it out of the hand; false when it had left already, whoever stands under its hop id now. */
   remove(held: Held): boolean {
     this.release(held);
-    return this.#held.get(held.hopId) === held && this.#held.delete(held.hopId);
+    if (!this.holds(held)) return false;
+    this.#held.delete(held.hopId);
+    if (isBundle(held)) for (const hopId of held.carries) this.#bundled.delete(hopId);
+    return true;
   }
 
   /** Another delivery of a parcel in hand, which only refreshes it. */
@@ -130,6 +155,8 @@ export class Hand {
     }
   }
 }
+
+const isBundle = ({ hopId, carries }: Held): boolean => carries[0] !== hopId;
 
 /** Runs `change` after the changes of the parcel that were asked for before. */
 export function inTurn(held: Held, change: () => Promise<void>): Promise<void> {

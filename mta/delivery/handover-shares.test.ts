@@ -30,6 +30,7 @@ function scene() {
       },
     } as never,
     busy,
+    heldBack: () => false,
     publish: async (_, __, id) => void published.push(id ?? ''),
     log,
     shards: () => 8,

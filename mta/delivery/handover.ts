@@ -16,6 +16,8 @@ import type { Clock, Publish } from './ports.ts';
 export interface HandoverParts {
   readonly spool: Spool;
   readonly busy: Busy;
+  /** Nothing is to be begun with a copy: it is still in hand, or in doubt. */
+  readonly heldBack: (hopId: HopId) => boolean;
   readonly publish: Publish;
   readonly log: Log;
   /** Shards of the pool, from its snapshot. */
@@ -187,14 +189,13 @@ export class Handover {
 
   /** Where a parcel is to go now; null: it stays for the moment. */
   #goes(hopId: HopId, refusing: ReadonlySet<number>): { shard: number; parcel: HeldParcel } | null {
-    const { spool, busy, shards } = this.#parts;
+    const { spool, busy, heldBack, shards } = this.#parts;
     const parcel = spool.parcel(hopId);
     if (!parcel) return null;
     if (parcel.moving) return { shard: parcel.moving.shard, parcel };
     const shard = shardOf(parcel.header.id, shards());
-    return !busy.hasAny(hopId) && !refusing.has(shard) && this.#isToGo(hopId, parcel)
-      ? { shard, parcel }
-      : null;
+    if (busy.hasAny(hopId) || heldBack(hopId) || refusing.has(shard)) return null;
+    return this.#isToGo(hopId, parcel) ? { shard, parcel } : null;
   }
 
   #isToGo(hopId: HopId, parcel: HeldParcel): boolean {

@@ -6,6 +6,7 @@ import type { Parcel, Recipient } from '../message/parcel.ts';
 import type { Spool } from '../spool/port.ts';
 import type { Acknowledger } from './acknowledge.ts';
 import type { Busy } from './busy.ts';
+import type { Doubts } from './doubt.ts';
 import type { Passage } from './gate.ts';
 import type { Hand, Held } from './hand.ts';
 import type { Lane } from './lane.ts';
@@ -21,7 +22,7 @@ export const MOST_RECIPIENTS = 100;
 const FAST_QUEUE = 300;
 /** A parcel that decodes nowhere is shown again after this long: a newer pod may know its form. */
 const UNREADABLE_RETRY_MS = 60_000;
-/** A message that must wait for a fence, or for the end of an attempt of before, is shown again after this long. */
+/** A message that must wait for a fence, for an attempt of before or for what becomes of a copy is shown again after this long. */
 const HELD_BACK_MS = 2000;
 
 export type Arrival = 'new' | 'in hand' | 'held' | 'finished';
@@ -54,6 +55,7 @@ export interface IntakeParts {
   readonly hand: Hand;
   readonly spool: Spool;
   readonly memory: Pick<Remembered, 'knows'>;
+  readonly doubts: Pick<Doubts, 'has'>;
   readonly busy: Busy;
   readonly settler: Settler;
   readonly acknowledger: Acknowledger;
@@ -91,6 +93,7 @@ export class Intake {
   #takeParcel(message: MailMessage, shard: number, passage: Passage, parcel: Parcel): boolean {
     const { hand, acknowledger, clock, busy } = this.#parts;
     const held = hand.get(parcel.hopId);
+    if (!held && this.#isOpen(parcel)) return this.#later(message);
     switch (arrivalOf(held !== undefined, this.#known(shard, parcel))) {
       case 'in hand':
         if (held) hand.again(held, message);
@@ -101,10 +104,7 @@ export class Intake {
         return true;
       case 'new':
         // A task of before is still queued or under way: two for one parcel would send it twice.
-        if (passage === 'held' || busy.hasAny(parcel.hopId)) {
-          message.nak(HELD_BACK_MS);
-          return false;
-        }
+        if (passage === 'held' || busy.hasAny(parcel.hopId)) return this.#later(message);
         failpoint('delivery.pulled');
         if (passage === 'unconfirmed') this.#parts.possiblyRepeated(parcel.recipients.length);
         void this.#begin(hand.add(parcel.hopId, shard, message, parcel, clock.monotonic()), parcel);
@@ -125,13 +125,12 @@ export class Intake {
       hand.again(held, message);
       return false;
     }
+    if (parcels.some((parcel) => this.#isOpen(parcel))) return this.#later(message);
     const fresh = parcels.filter(
       (parcel) => arrivalOf(hand.get(parcel.hopId) !== undefined, this.#known(shard, parcel)) === 'new',
     );
-    if (fresh.length > 0 && (passage === 'held' || fresh.some(({ hopId }) => busy.hasAny(hopId)))) {
-      message.nak(HELD_BACK_MS);
-      return false;
-    }
+    if (fresh.length > 0 && (passage === 'held' || fresh.some(({ hopId }) => busy.hasAny(hopId))))
+      return this.#later(message);
     failpoint('delivery.pulled');
     const recipients = fresh.reduce((sum, parcel) => sum + parcel.recipients.length, 0);
     if (passage === 'unconfirmed') possiblyRepeated(recipients);
@@ -140,6 +139,19 @@ export class Intake {
     if (fresh.length === 0) acknowledger.afterSpooling(taken);
     else void this.#written(taken, this.#parts.settler.spoolBundle(taken, fresh));
     return true;
+  }
+
+  /**
+   * It came with a bundle that is not acknowledged yet, or its copy is in doubt: acknowledged under another publish, that copy might be given
+   * back to a shard that knows it.
+   */
+  #isOpen({ hopId }: Parcel): boolean {
+    return this.#parts.hand.isBundled(hopId) || this.#parts.doubts.has(hopId);
+  }
+
+  #later(message: MailMessage): false {
+    message.nak(HELD_BACK_MS);
+    return false;
   }
 
   /** What this pod knows of it, or the owners of the shard before knew. */

@@ -7,14 +7,17 @@ import type { SteadyClock } from '../../process/steady.ts';
 const VERSION = 1;
 const SAVE_MS = 60_000;
 
-/** Goes on from what the folder remembers and keeps it up to date; returns what saves it a last time. */
+/**
+ * Goes on from what the folder remembers and keeps it up to date; returns what saves it a last time. What is saved also says that the
+ * release that worked this volume last knows the marks of copies in doubt (marks.ts).
+ */
 export function keepClock(folder: string, clock: SteadyClock, log: Log): () => void {
   const file = join(folder, 'clock.json');
-  const last = remembered(file);
+  const last = remembered(file)?.now ?? null;
   if (last !== null) clock.notBefore(last);
   const save = () => {
     try {
-      writeFileSync(`${file}.new`, JSON.stringify({ version: VERSION, now: clock.now() }));
+      writeFileSync(`${file}.new`, JSON.stringify({ version: VERSION, now: clock.now(), marks: true }));
       renameSync(`${file}.new`, file);
     } catch (error) {
       log.debug(
@@ -23,6 +26,7 @@ export function keepClock(folder: string, clock: SteadyClock, log: Log): () => v
       );
     }
   };
+  save();
   const timer = setInterval(save, SAVE_MS);
   timer.unref();
   return () => {
@@ -31,10 +35,19 @@ export function keepClock(folder: string, clock: SteadyClock, log: Log): () => v
   };
 }
 
-function remembered(file: string): number | null {
+/** Whether a release that knows the marks has worked the volume last. */
+export const keptMarks = (folder: string): boolean => remembered(join(folder, 'clock.json'))?.marks === true;
+
+interface Kept {
+  readonly version: unknown;
+  readonly now: number;
+  readonly marks?: unknown;
+}
+
+function remembered(file: string): Kept | null {
   try {
-    const { version, now } = JSON.parse(readFileSync(file, 'utf8')) as { version: unknown; now: unknown };
-    return version === VERSION && typeof now === 'number' && Number.isFinite(now) ? now : null;
+    const kept = JSON.parse(readFileSync(file, 'utf8')) as Kept;
+    return kept.version === VERSION && Number.isFinite(kept.now) ? kept : null;
   } catch {
     return null; // a new volume, or one that cannot be read just now
   }

@@ -7,26 +7,35 @@ import type { Spool, SpoolChange } from '../spool/port.ts';
 export type Fate = 'done' | 'lost' | 'refused';
 /** One question that waits for its answer. */
 export interface Waiting {
+  /** Who asks. */
+  readonly of?: object;
   readonly go: (fate: Fate, pick: number) => void;
 }
+
+/** A commit under way, or (with `written`) a note that goes with the next. */
+interface Job {
+  readonly changes: readonly SpoolChange[];
+  readonly written?: () => void;
+}
+const NOTES_AFTER_MS = 1000;
 
 /** A volume that takes commits one after the other, when it is told to. */
 export class Volume {
   readonly model = new ModelSpool();
   readonly commits: Waiting[] = [];
-  readonly #pending: (readonly SpoolChange[])[] = [];
+  #pending: Job[] = [];
   readonly #now: () => number;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  readonly spool = (): Spool => {
+  /** As a process sees it; once that is dead, it changes nothing any more. */
+  readonly spool = (isAlive: () => boolean): Spool => {
     const { model } = this;
     const now = this.#now;
     const entries = () => model.picture().entries;
-    const changed = (hopId: HopId) =>
-      this.#pending.flat().some((one) => hopOf(one) === hopId && one.kind !== 'put');
+    const changed = (hopId: HopId) => (this.#last(hopId)?.kind ?? 'put') !== 'put';
     const due = (at: number) => {
       const moving = (hopId: HopId) => model.parcels.get(hopId)?.moving;
       const ready = ({ hopId, recipient }: ReturnType<typeof entries>[number]) =>
@@ -34,8 +43,13 @@ export class Volume {
       return entries().filter(ready);
     };
     return {
-      commit: (changes) => this.#commit(changes),
-      note: (changes) => changes.forEach((change) => void model.apply(change, now())),
+      commit: (changes) => (isAlive() ? this.#commit(changes) : new Promise(() => {})),
+      note: (changes, written) => {
+        if (!isAlive()) return;
+        this.#pending.push({ changes, written: written ?? (() => {}) });
+        setTimeout(() => isAlive() && this.#writeNotes(), NOTES_AFTER_MS);
+      },
+      pulled: () => model.pulled,
       knows: (hopId) => model.knows(hopId, now()) ?? this.#comes(hopId),
       due: (at, limit, skip) =>
         due(at)
@@ -55,19 +69,49 @@ export class Volume {
     };
   };
 
+  /**
+   * Its process is gone: of the commits under way the first so many are on the disk, and nobody has been told. No note is, and no claim: what is
+   * on record as acknowledged and not in the memory of the shard yet is what a crash forgets for the next owner, and that is known.
+   */
+  crash(written: number): void {
+    const commits = this.#pending.splice(0).filter((job) => !job.written && !job.changes.every(isClaim));
+    for (const { changes } of commits.slice(0, written)) this.#apply(changes);
+    this.commits.length = 0;
+  }
+
   /** What the changes under way will make of an id. */
   #comes(hopId: HopId): 'held' | 'finished' | null {
-    const last = this.#pending.flat().findLast((one) => hopOf(one) === hopId);
-    return last?.kind === 'put' ? 'held' : last?.kind === 'finished' ? 'finished' : null;
+    const kind = this.#last(hopId)?.kind;
+    return kind === 'put' ? 'held' : kind === 'finished' ? 'finished' : null;
+  }
+
+  /** The last change under way. */
+  #last(hopId: HopId): SpoolChange | undefined {
+    return this.#pending.flatMap(({ changes }) => changes).findLast((one) => hopOf(one) === hopId);
+  }
+
+  #apply(changes: readonly SpoolChange[]): void {
+    for (const change of changes) this.model.apply(change, this.#now());
+  }
+
+  /** Those with no commit before them. */
+  #writeNotes(): void {
+    for (let [first] = this.#pending; first?.written; [first] = this.#pending) {
+      this.#pending.shift();
+      this.#apply(first.changes);
+      first.written();
+    }
   }
 
   #commit(changes: readonly SpoolChange[]): Promise<void> {
-    this.#pending.push(changes);
+    const job = { changes };
+    this.#pending.push(job);
     return new Promise((resolve, reject) => {
       const go = (fate: Fate) => {
-        this.#pending.splice(this.#pending.indexOf(changes), 1);
+        if (fate !== 'refused') this.#writeNotes();
+        this.#pending = this.#pending.filter((one) => one !== job);
         if (fate === 'refused') return reject(new Error('the disk is full'));
-        for (const change of changes) this.model.apply(change, this.#now());
+        this.#apply(changes);
         resolve();
       };
       this.commits.push({ go });
@@ -75,4 +119,10 @@ export class Volume {
   }
 }
 
-const hopOf = (change: SpoolChange): HopId => (change.kind === 'put' ? change.parcel.hopId : change.hopId);
+const isClaim = (change: SpoolChange): boolean => change.kind === 'pulled' && change.pulled === null;
+
+/** Of the parcel that it changes. */
+function hopOf(change: SpoolChange): HopId | null {
+  if (change.kind === 'pulled') return null;
+  return change.kind === 'put' ? change.parcel.hopId : change.hopId;
+}

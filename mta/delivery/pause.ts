@@ -11,3 +11,9 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) end();
   });
 }
+
+/** Resolves when `check` holds, or after `mostMs`. */
+export async function until(check: () => boolean, mostMs: number): Promise<void> {
+  const end = performance.now() + mostMs;
+  while (!check() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+}

@@ -22,7 +22,8 @@ import type { FenceTimes } from './fence_decide.ts';
 import { Fleet } from './fleet.ts';
 import type { Fence } from './gate.ts';
 import { Incarnations } from './incarnation.ts';
-import { keepClock } from './kept-clock.ts';
+import { keepClock, keptMarks } from './kept-clock.ts';
+import { dropOldMarks } from './marks.ts';
 import { ShardMemory } from './memory/memory.ts';
 import { readMemory } from './memory/reader.ts';
 import type { Clock, SuppressionLookup } from './ports.ts';
@@ -75,6 +76,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   const { log, readiness, pod, uid, pool, lookupMx, suppressed } = parts;
   mkdirSync(parts.spoolDir, { recursive: true });
   const spool = await (parts.openSpool ?? openSpool)(join(parts.spoolDir, 'spool'));
+  await dropOldMarks(spool, keptMarks(parts.spoolDir), log);
   const clock = new SteadyClock(() => Date.now(), monotonic);
   const saveClock = keepClock(parts.spoolDir, clock, log);
   const fleet = new Fleet(join(parts.spoolDir, 'fleet'), log);
@@ -112,7 +114,7 @@ export async function startRole(parts: RoleParts): Promise<Role> {
   );
   const obey = () => {
     // In one go, so that a statement never names a revision that only half of the pod acts on.
-    engine.assignmentChanged();
+    engine.assignmentChanged(state.assigned);
     // What the volume remembers may be long past: nothing is pulled before NATS has said who works what.
     if (state.assigned) shards.follow(engine.duties, fleet.pool?.classes.map(({ name }) => name) ?? []);
   };
@@ -196,9 +198,9 @@ function working(
   bus: () => Bus | null,
   fence: Fence,
 ): Shards {
-  const { budget, hand, take, letGo, spoolHeld: spool } = engine;
+  const { budget, hand, take, letGo, hasDoubts, recorded, spoolHeld: spool } = engine;
   const parts = { bus, poolKey: poolKey(pool), memory, log, fence, incarnations };
-  return new Shards({ ...parts, budget, hand, take, spool, letGo });
+  return new Shards({ ...parts, budget, hand, take, spool, letGo, hasDoubts, recorded });
 }
 
 async function createdAt(bus: Bus | null, stream: string): Promise<string> {

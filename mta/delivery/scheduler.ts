@@ -2,11 +2,19 @@
 // holds the sites it has work for. The next task comes from the class with the least served share, of its accounts in
 // turn, of that account's sites in turn. So bulk cannot starve transactional, nor an account with a million messages
 // one with ten, nor a slow site the others: a site without room is parked outside every lane until it has room again.
+import { TRANSFER_CLASS } from '../bus/names.ts';
+import type { PoolSnapshot } from '../bus/snapshot.ts';
 import type { Task } from './ports.ts';
 
 export interface Weighted {
   readonly name: string;
   readonly weight: number;
+}
+
+/** The classes of the pool; transfers come behind all of them. */
+export function weightsOf({ classes }: Pick<PoolSnapshot, 'classes'>): Weighted[] {
+  const least = Math.min(...classes.map(({ weight }) => weight));
+  return [...classes, { name: TRANSFER_CLASS, weight: least / 2 }];
 }
 
 interface Site {

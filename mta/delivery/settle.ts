@@ -4,7 +4,7 @@
 import { failpoint } from '../../process/failpoint.ts';
 import type { Log } from '../../process/log.ts';
 import type { HopId, Parcel, ParcelHeader, Recipient } from '../message/parcel.ts';
-import type { Spool, SpoolChange } from '../spool/port.ts';
+import type { Pulled, Spool, SpoolChange } from '../spool/port.ts';
 import type { Acknowledger } from './acknowledge.ts';
 import { type Hand, type Held, inTurn } from './hand.ts';
 import type { Clock } from './ports.ts';
@@ -26,6 +26,9 @@ export type Header = Omit<ParcelHeader, 'recipients'>;
 /** Publishes the bounce of a recipient; resolves with true when it is confirmed or none is due, false when it must wait. */
 export type PublishBounce = (header: Header, settled: Settled, message: () => Buffer) => Promise<boolean>;
 
+/** As whom this pod has pulled what it has in hand. */
+export type PulledAs = (held: Held) => Omit<Pulled, 'hopIds'>;
+
 const RETRY_MS = 1000;
 /** When a parcel that went back to its stream is shown again at the earliest. */
 const GIVE_BACK_MS = 5000;
@@ -39,6 +42,7 @@ export class Settler {
   readonly #log: Log;
   readonly #ended: (header: Header, settled: Settled) => void;
   readonly #refused: (error: Error) => void;
+  readonly #pulledAs: PulledAs;
   #homeless = 0;
 
   constructor(parts: {
@@ -52,6 +56,7 @@ export class Settler {
     readonly ended: (header: Header, settled: Settled) => void;
     /** Told when the spool has not taken a parcel. */
     readonly refused: (error: Error) => void;
+    readonly pulledAs: PulledAs;
   }) {
     this.#hand = parts.hand;
     this.#spool = parts.spool;
@@ -61,6 +66,7 @@ export class Settler {
     this.#log = parts.log;
     this.#ended = parts.ended;
     this.#refused = parts.refused;
+    this.#pulledAs = parts.pulledAs;
   }
 
   /** Results that have no durable place at the moment; while there is one, no new attempt may start. */
@@ -157,11 +163,15 @@ export class Settler {
   }
 
   async #put(held: Held, parcels: readonly Parcel[]): Promise<void> {
+    const pulled = { ...this.#pulledAs(held), hopIds: parcels.map(({ hopId }) => hopId) };
+    this.#acknowledger.mark(held, pulled);
     try {
       failpoint('delivery.spooling');
-      await this.#spool.commit(parcels.map((parcel) => ({ kind: 'put', parcel })));
+      const puts = parcels.map((parcel): SpoolChange => ({ kind: 'put', parcel }));
+      await this.#spool.commit([...puts, { kind: 'pulled', id: held.hopId, pulled }]);
       failpoint('delivery.spooled');
     } catch (error) {
+      this.#acknowledger.mark(held, null);
       this.#refused(error as Error);
       throw error;
     }

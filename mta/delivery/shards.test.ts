@@ -30,7 +30,13 @@ test('a drain that is cancelled and begun again: the shard is held until the mem
         return flush.promise;
       },
     },
-    ...{ take: () => false, spool: async () => {}, letGo: () => {} },
+    ...{
+      take: () => false,
+      spool: async () => {},
+      letGo: () => {},
+      recorded: async () => {},
+      hasDoubts: () => false,
+    },
     fence: async () => ({ unconfirmed: [] }),
     incarnations: LASTING,
   });

@@ -24,8 +24,11 @@ export interface ShardParts {
   readonly take: (message: MailMessage, shard: number, passage: Passage) => boolean;
   /** Writes a parcel in hand to the spool and acknowledges it; rejects when it cannot be written. */
   readonly spool: (held: Held) => Promise<void>;
-  /** Puts a parcel out of the hand that another pod gets redelivered. */
+  /** Puts a parcel out of the hand that another pod gets redelivered; a copy of it is in doubt from then on. */
   readonly letGo: (held: Held) => void;
+  readonly hasDoubts: (shard: number) => boolean;
+  /** Resolves when the memory knows of every confirmed acknowledgement, and of the copies that are ours. */
+  readonly recorded: () => Promise<void>;
   readonly fence: Fence;
   readonly incarnations: Pick<Incarnations, 'check' | 'connection'>;
 }
@@ -60,9 +63,9 @@ export class Shards {
       if (duties.releasing.has(shard)) void this.#giveUp(shard, epoch);
       else if (!wanted.has(shard)) this.#drop(shard);
     }
-    // What was pulled before a restart of the assignment's view, and is to be given up as well.
+    // What was pulled before a restart of the assignment's view, or of this process, and is to be given up as well.
     for (const shard of duties.releasing)
-      if (this.#parts.hand.unacknowledged(shard)) void this.#giveUp(shard, 0);
+      if (this.#parts.hand.unacknowledged(shard) || this.#parts.hasDoubts(shard)) void this.#giveUp(shard, 0);
     for (const shard of this.#givingUp.keys())
       if (!duties.releasing.has(shard)) this.#notGivenUp(shard, wanted.has(shard));
     // Without a connection there is nothing to begin; `follow` is called again when there is one.
@@ -165,6 +168,7 @@ export class Shards {
 
   async #remembered(shard: number): Promise<boolean> {
     try {
+      await this.#parts.recorded();
       await this.#parts.memory.flush(shard);
       return true;
     } catch (error) {
@@ -184,8 +188,8 @@ export class Shards {
 
   /**
    * The shard has another owner already, who gets its unacknowledged mail redelivered: a copy kept here would be a duplicate.
-   * What an attempt is under way for stays, so that a 250 that still comes is acknowledged; so does what only waits for the
-   * confirmation of its acknowledgement, for its copy or its end is durable here.
+   * What an attempt is under way for stays, so that a 250 that still comes is acknowledged; so does what has ended and only waits for the
+   * confirmation of its acknowledgement.
    */
   #drop(shard: number): void {
     const { hand, letGo, memory } = this.#parts;
@@ -197,7 +201,7 @@ export class Shards {
       held.lost = true;
       // After a write to the spool that is under way: whether there is a copy is known then.
       void inTurn(held, async () => {
-        if (held.lost && held.parcel && !held.attempting) letGo(held);
+        if (held.lost && !(held.parcel && held.attempting)) letGo(held);
       });
     }
   }

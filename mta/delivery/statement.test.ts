@@ -149,7 +149,11 @@ class World {
           };
           this.commits.push({ go });
         }),
-      note: (changes) => changes.forEach((change) => void model.apply(change, this.now)),
+      note: (changes, written) => {
+        for (const change of changes) model.apply(change, this.now);
+        written?.();
+      },
+      pulled: () => model.pulled,
       knows: (hopId) => model.knows(hopId, this.now),
       due: (now, limit, skip) =>
         entries()

@@ -1,17 +1,19 @@
 // What each change does to the tables. Decides on a draft only: no I/O but the draft's reads, no clock but what is passed in.
 import type { HopId, Parcel, Recipient } from '../message/parcel.ts';
 import type { Draft } from './overlay.ts';
-import type { HeldParcel, SpoolChange } from './port.ts';
+import type { HeldParcel, Pulled, SpoolChange } from './port.ts';
 import {
   acceptedKey,
   bodyKey,
   dueKey,
   encodeBody,
   encodeJson,
+  encodePulled,
   entryKey,
   finishedKey,
   MEMORY_MS,
   type ParcelRecord,
+  pulledKey,
   stretchOf,
 } from './record.ts';
 
@@ -25,6 +27,12 @@ export function applyChange(draft: Draft, change: SpoolChange, at: Circumstances
   switch (change.kind) {
     case 'put':
       put(draft, change.parcel, at);
+      break;
+    case 'pulled':
+      setPulled(draft, change.id, change.pulled);
+      break;
+    case 'giveBack':
+      giveBack(draft, change.hopId);
       break;
     case 'update':
       update(draft, change.hopId, change.index, change.recipient);
@@ -83,23 +91,43 @@ function update(draft: Draft, hopId: HopId, index: number, recipient: Recipient)
 
 function remove(draft: Draft, hopId: HopId, index: number, at: Circumstances): void {
   const record = readParcel(draft, hopId);
-  const entry = readEntry(draft, hopId, index);
-  if (!record || !entry) return;
-  draft.set('parcels', entryKey(hopId, index), null);
-  draft.set('due', dueKey(entry.dueAt, hopId, index), null);
-  draft.count({ entries: -1 });
+  if (!record || !removeEntry(draft, hopId, index)) return;
   if (record.left > 1) writeParcel(draft, { ...record, left: record.left - 1 });
   else finish(draft, record, at);
 }
 
 /** The last recipient is final: the message goes, its hop id is remembered. */
 function finish(draft: Draft, record: ParcelRecord, at: Circumstances): void {
+  erase(draft, record);
+  remember(draft, record.held.header.hopId, at.now, at);
+}
+
+function removeEntry(draft: Draft, hopId: HopId, index: number): boolean {
+  const entry = readEntry(draft, hopId, index);
+  if (!entry) return false;
+  draft.set('parcels', entryKey(hopId, index), null);
+  draft.set('due', dueKey(entry.dueAt, hopId, index), null);
+  draft.count({ entries: -1 });
+  return true;
+}
+
+const setPulled = (draft: Draft, id: HopId, pulled: Pulled | null): void =>
+  draft.set('meta', pulledKey(id), pulled && encodePulled(pulled));
+
+function giveBack(draft: Draft, hopId: HopId): void {
+  const record = readParcel(draft, hopId);
+  if (!record) return;
+  for (let index = 0; index < record.total; index++) removeEntry(draft, hopId, index);
+  erase(draft, record);
+}
+
+/** What is held of a parcel beside its recipients. */
+function erase(draft: Draft, record: ParcelRecord): void {
   const { hopId, acceptedAt } = record.held.header;
   draft.set('parcels', hopId, null);
   draft.set('bodies', record.body, null);
   draft.set('accepted', acceptedKey(acceptedAt, hopId), null);
   draft.count({ parcels: -1, bytes: -record.held.messageBytes, moving: record.held.moving ? -1 : 0 });
-  remember(draft, hopId, at.now, at);
 }
 
 /** A moving parcel's entries leave the due index, so that no look at what is due has to pass over them. */

@@ -8,7 +8,7 @@ import { CorruptRecordError, SpoolFormatError, SpoolWriteError } from './errors.
 import { hopIdOf, parcelOf, recipient } from './fixtures.ts';
 import { type LmdbSpool, openSpool } from './lmdb.ts';
 import { ModelSpool } from './model.ts';
-import type { SpoolChange } from './port.ts';
+import type { Pulled, SpoolChange } from './port.ts';
 
 const FOREVER = 9e12;
 const HOUR = 3600_000;
@@ -42,6 +42,7 @@ function pictureOf(spool: LmdbSpool): ReturnType<ModelSpool['picture']> {
     })),
     entries: ids.flatMap((hopId) => spool.entriesOf(hopId)),
     due: spool.due(FOREVER, 1000, () => false).map(({ hopId, index }) => `${hopId} ${index}`),
+    pulled: [...spool.pulled()],
     totals: { parcels, moving, entries, bytes, oldestAcceptedAt },
   };
 }
@@ -58,6 +59,10 @@ function comparable(picture: ReturnType<ModelSpool['picture']>) {
 
 const number = fc.integer({ min: 1, max: 6 });
 const dueAt = fc.option(fc.integer({ min: 1_000, max: 2_000 }), { nil: null });
+const pulledAs = (epoch: number, ids: readonly number[]): Pulled => ({
+  ...{ shard: 1, epoch, uid: `uid-${epoch}`, at: 1_000_000 + epoch },
+  hopIds: ids.map(hopIdOf),
+});
 const change: fc.Arbitrary<SpoolChange> = fc.oneof(
   {
     weight: 4,
@@ -89,6 +94,17 @@ const change: fc.Arbitrary<SpoolChange> = fc.oneof(
       .tuple(number, fc.nat(3))
       .map(([id, index]): SpoolChange => ({ kind: 'remove', hopId: hopIdOf(id), index })),
   },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(number, fc.option(fc.array(number, { maxLength: 3 }))).map(
+      ([id, others]): SpoolChange => ({
+        kind: 'pulled',
+        id: hopIdOf(id),
+        pulled: others && pulledAs(id, others),
+      }),
+    ),
+  },
+  { weight: 1, arbitrary: number.map((id): SpoolChange => ({ kind: 'giveBack', hopId: hopIdOf(id) })) },
   {
     weight: 1,
     arbitrary: fc.tuple(number, fc.boolean()).map(

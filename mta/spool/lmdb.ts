@@ -4,10 +4,11 @@ import { applyChange, type Circumstances, standingOf } from './apply.ts';
 import { Batches } from './batches.ts';
 import { CorruptRecordError, SpoolWriteError } from './errors.ts';
 import { FinishedMemory } from './finished.ts';
-import type { DuePlace, HeldParcel, Spool, SpoolChange, SpoolEntry, SpoolStats } from './port.ts';
+import type { DuePlace, HeldParcel, Pulled, Spool, SpoolChange, SpoolEntry, SpoolStats } from './port.ts';
 import {
   acceptedKeyTime,
   decodeBody,
+  decodePulled,
   dueEnd,
   dueKeyParts,
   entriesStart,
@@ -15,7 +16,9 @@ import {
   entryKeyParts,
   isEntryKey,
   type ParcelRecord,
+  PULLED_RANGE,
   parcelEnd,
+  pulledKeyId,
 } from './record.ts';
 import { Room } from './room.ts';
 import { Store } from './store.ts';
@@ -80,13 +83,13 @@ export class LmdbSpool implements Spool {
     });
   }
 
-  note(changes: readonly SpoolChange[]): void {
+  note(changes: readonly SpoolChange[], written: () => void = () => {}): void {
     if (this.#closed) return;
     this.#batches.add({
       decide: (draft) => this.#apply(draft, changes),
       takesSpace: false,
       canWait: true,
-      settle: () => {},
+      settle: (error) => error === null && written(),
     });
     if (this.#batches.waitingNotes >= NOTES_AT_ONCE) void this.#batches.flush();
     else this.#notesTimer ??= setTimeout(() => this.#flushNotes(), NOTES_AFTER_MS).unref();
@@ -94,6 +97,13 @@ export class LmdbSpool implements Spool {
 
   knows(hopId: HopId): 'held' | 'finished' | null {
     return standingOf(this.#batches.look(), hopId, this.#now());
+  }
+
+  pulled(): ReadonlyMap<HopId, Pulled> {
+    const found = new Map<HopId, Pulled>();
+    for (const key of this.#store.keys('meta', ...PULLED_RANGE))
+      found.set(pulledKeyId(key), decodePulled(String(this.#store.get('meta', key))));
+    return found;
   }
 
   due(now: number, limit: number, skip: (entry: SpoolEntry) => boolean): readonly SpoolEntry[] {

@@ -1,6 +1,6 @@
 // The spool as one would write it without a disk: what the tests compare the real one with.
 import type { HopId, Parcel, Recipient } from '../message/parcel.ts';
-import type { HeldParcel, SpoolChange } from './port.ts';
+import type { HeldParcel, Pulled, SpoolChange } from './port.ts';
 
 interface Held {
   readonly parcel: Parcel;
@@ -12,6 +12,7 @@ const DAY_MS = 24 * 3600_000;
 export class ModelSpool {
   readonly parcels = new Map<HopId, Held>();
   readonly finished = new Map<HopId, number>();
+  readonly pulled = new Map<HopId, Pulled>();
 
   knows(hopId: HopId, now: number): 'held' | 'finished' | null {
     if (this.parcels.has(hopId)) return 'held';
@@ -20,6 +21,11 @@ export class ModelSpool {
   }
 
   apply(change: SpoolChange, now: number): void {
+    if (change.kind === 'pulled') {
+      if (change.pulled) this.pulled.set(change.id, change.pulled);
+      else this.pulled.delete(change.id);
+      return;
+    }
     const hopId = change.kind === 'put' ? change.parcel.hopId : change.hopId;
     const held = this.parcels.get(hopId);
     if (change.kind === 'put') {
@@ -34,6 +40,7 @@ export class ModelSpool {
     } else if (change.kind === 'finished') {
       if (!this.knows(hopId, now)) this.finished.set(hopId, change.at);
     } else if (!held) return;
+    else if (change.kind === 'giveBack') this.parcels.delete(hopId);
     else if (change.kind === 'moving') held.moving = change.to;
     else if (change.kind === 'update') {
       if (!held.moving && held.entries.has(change.index)) held.entries.set(change.index, change.recipient);
@@ -62,6 +69,7 @@ export class ModelSpool {
         .filter(({ moving }) => moving === null)
         .sort((a, b) => (a.recipient.dueAt ?? 0) - (b.recipient.dueAt ?? 0))
         .map(({ hopId, index }) => `${hopId} ${index}`),
+      pulled: [...this.pulled].sort(([a], [b]) => (a < b ? -1 : 1)),
       totals: {
         parcels: held.length,
         moving: held.filter(([, { moving }]) => moving !== null).length,

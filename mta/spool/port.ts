@@ -9,6 +9,18 @@ export interface SpoolEntry {
   readonly recipient: Recipient;
 }
 
+/** A publish whose parcels were put and whose acknowledgement is not known to be carried out: who pulled it, when, under which epoch of which shard. */
+export interface Pulled {
+  readonly shard: number;
+  readonly epoch: number;
+  /** Of the pod. */
+  readonly uid: string;
+  /** ms since the epoch. */
+  readonly at: number;
+  /** The parcels that it brought. */
+  readonly hopIds: readonly HopId[];
+}
+
 /** A parcel the spool holds, without its message. */
 export interface HeldParcel {
   readonly header: Omit<ParcelHeader, 'recipients'>;
@@ -24,6 +36,10 @@ export interface HeldParcel {
 export type SpoolChange =
   /** Holds a parcel with the recipients it carries. A hop id that is held or finished already changes nothing. */
   | { readonly kind: 'put'; readonly parcel: Parcel }
+  /** Keeps how a publish came, together with its parcels; null: its acknowledgement is confirmed. `id`: of the publish. */
+  | { readonly kind: 'pulled'; readonly id: HopId; readonly pulled: Pulled | null }
+  /** A parcel leaves without a trace, as if it had never been held: its shard has it under the same hop id. */
+  | { readonly kind: 'giveBack'; readonly hopId: HopId }
   /** A recipient was tried and waits again. */
   | { readonly kind: 'update'; readonly hopId: HopId; readonly index: number; readonly recipient: Recipient }
   /** A recipient is final (delivered, bounced, suppressed, …) or handed over; with the last one the parcel is finished and its message deleted. */
@@ -52,8 +68,13 @@ export type DuePlace = string & { readonly brand: 'DuePlace' };
 export interface Spool {
   /** Resolves when the changes are on the disk (synced); concurrent calls share a sync. Rejects when they are certainly not durable. */
   commit(changes: readonly SpoolChange[]): Promise<void>;
-  /** Like `commit` but without waiting: a crash may forget them. For `finished` only. */
-  note(changes: readonly SpoolChange[]): void;
+  /**
+   * Like `commit` but without waiting: a crash may forget them. For `finished`, and `pulled` with null. `written` is told when they are on
+   * the disk; never, when they are forgotten.
+   */
+  note(changes: readonly SpoolChange[], written?: () => void): void;
+  /** The publishes that are not known to be acknowledged, by id. Reads what is stored: for a start. */
+  pulled(): ReadonlyMap<HopId, Pulled>;
   /** Whether a hop id is held or finished here within the last 24 h. Sees changes from the moment `commit`/`note` was called. */
   knows(hopId: HopId): 'held' | 'finished' | null;
   /** Entries due at or before `now` in order of due time (null first), at most `limit`, leaving out parcels that are moving and what `skip` says. */

@@ -1,7 +1,7 @@
 // The forms on the disk, and their keys. Keys are strings whose byte order is the order wanted; times are padded to 15 digits.
 import { crc32 } from 'node:zlib';
 import type { HopId, Recipient } from '../message/parcel.ts';
-import type { HeldParcel } from './port.ts';
+import type { HeldParcel, Pulled } from './port.ts';
 
 export const FORMAT = '1';
 
@@ -64,6 +64,17 @@ export const STRETCH_MS = 4 * 3600_000;
 export const MEMORY_MS = 24 * 3600_000;
 export const stretchOf = (at: number): string => padded(Math.floor(at / STRETCH_MS), 9);
 export const finishedKey = (stretch: string, hopId: HopId): string => stretch + hopId;
+
+/** In `meta`: publishes that are not acknowledged. One record for all parcels of each, so that they cost next to nothing, and a start finds them. */
+const PULLED = 'pulled.';
+export const pulledKey = (id: HopId): string => PULLED + id;
+export const PULLED_RANGE = [PULLED, 'pulled/'] as const;
+export const pulledKeyId = (key: string): HopId => key.slice(PULLED.length) as HopId;
+export const encodePulled = (pulled: Pulled): string => JSON.stringify({ v: 1, ...pulled });
+export function decodePulled(json: string): Pulled {
+  const { shard, epoch, uid, at, hopIds } = JSON.parse(json) as Pulled;
+  return { shard, epoch, uid, at, hopIds };
+}
 
 export const encodeJson = (value: ParcelRecord | Recipient | Totals): string => JSON.stringify(value);
 
