@@ -68,7 +68,10 @@ test('a writer makes one bundle after the other, of any size, and forgets what w
     writer.begin();
     const parcels = [parcelOf(1, randomBytes(bytes)), parcelOf(2, randomBytes(bytes))];
     for (const parcel of parcels) writer.add(parcel);
-    expect(decodeBundle(writer.take())).toEqual(parcels);
+    const found = decodeBundle(writer.take());
+    expect(found.map(({ hopId }) => hopId)).toEqual(parcels.map(({ hopId }) => hopId));
+    // Byte by byte, jest would take half a minute.
+    expect(found.every(({ message }, n) => message.equals(parcels[n]?.message ?? Buffer.of()))).toBe(true);
   }
 });
 
