@@ -5,11 +5,13 @@ import { type DrainVerdict, decideDrain } from './drain.ts';
 import { shardsToLookAt } from './restart.ts';
 import { obedientStatement, podView, readingsOf, worldOf } from './scripted-world.ts';
 
+type Consumer = Pick<ConsumerView, 'delivered' | 'ackFloor'> & { readonly last?: number };
+
 /** Pods that obey and run the processes given by UID; the consumers of every shard that is asked for stand as given. */
 function heard(
   world: PoolWorld,
   processes: Readonly<Record<string, string>>,
-  consumer: Omit<ConsumerView, 'name'> = { delivered: 0, ackFloor: 0 },
+  { last = 200, ...consumer }: Consumer = { delivered: 0, ackFloor: 0 },
 ): PoolWorld {
   const state = (pod: PoolWorld['pods'][number]): Statement => ({
     ...obedientStatement(pod, world.assignment),
@@ -17,7 +19,7 @@ function heard(
   });
   const readings = readingsOf(world.pods.map(state));
   const asked = shardsToLookAt({ ...world, readings }, world.assignment);
-  const consumers = new Map(asked.map((shard) => [shard, [{ name: 'bulk', ...consumer }]]));
+  const consumers = new Map(asked.map((shard) => [shard, [{ name: 'bulk', last, ...consumer }]]));
   return { ...world, readings, consumers };
 }
 
@@ -61,6 +63,18 @@ test('a container that restarts in the middle of a release keeps its shards unti
   expect(
     world.assignment?.shards.every(({ settling, former }) => !settling && former?.stated !== false),
   ).toBe(true);
+});
+
+test('and no longer than until its streams are made anew, of which nothing comes again', () => {
+  const releasing = reconcile(heard({ ...calm(2), desiredReplicas: 1 }, {})).world;
+  let world = reconcile(heard(releasing, { 'uid-1': 'second' }, { delivered: 100, ackFloor: 60 })).world;
+  const still = reconcile(
+    heard(world, { 'uid-1': 'second' }, { delivered: 3, ackFloor: 3, last: 100 }),
+  ).world;
+  expect(ownedBy(still, 'uid-1')[0]).toMatchObject({ settling: { bulk: 100 } });
+  for (let round = 0; round < 8; round++)
+    world = reconcile(heard(world, { 'uid-1': 'second' }, { delivered: 3, ackFloor: 3, last: 99 })).world;
+  expect(ownedBy(world, 'uid-1')).toEqual([]);
 });
 
 test('a container that restarts while others wait for shards gives none of them away unsettled', () => {

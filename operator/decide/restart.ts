@@ -52,9 +52,13 @@ export function afterRestarts(
     if (uids.has(shard.owner?.uid ?? '')) return { ...shard, settling: deliveredOf(consumers) };
     if (!shard.settling || !world.consumers.has(shard.shard)) return shard;
     const { settling, ...settled } = shard;
-    return consumers.every(({ name, ackFloor }) => ackFloor >= (settling[name] ?? 0)) ? settled : shard;
+    return consumers.every((one) => hasSettled(one, settling[one.name] ?? 0)) ? settled : shard;
   });
 }
+
+/** A stream that never held what was delivered was made anew since: of the one before nothing comes again. */
+const hasSettled = ({ ackFloor, last }: ConsumerView, delivered: number): boolean =>
+  ackFloor >= delivered || last < delivered;
 
 /** What the successor on a lost owner's volume has to be given again; nothing, when the shard has no consumers. */
 export function settlingOf(

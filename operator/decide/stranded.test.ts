@@ -105,6 +105,37 @@ describe('rule 10: what no pod can work is stated with count and since when, and
   });
 });
 
+describe('a claim that is deleted by hand while its mail is stranded', () => {
+  const without = pool(null, { ...replicas(1), volumes: volumes({}).slice(0, 1) });
+  const remember = (over: Partial<Member>): SpoolMemory => {
+    const members = [member(over)];
+    const stranded = strandedSpools(pool(null, replicas(1)), { members });
+    expect(stranded).toMatchObject([{ why: 'NoPod' }]);
+    return { members, stranded };
+  };
+  const lost = { volume: 'spool-demo-delivery-1', queued: 7, why: 'VolumeLost' };
+
+  test.each([
+    ['as which it was known', { spool: 'old' }, 'old'],
+    ['of which nothing was said', {}, 'spool-demo-delivery-1'],
+  ])('is a loss that is told, and stays told, of the spool %s', (_, known, spool) => {
+    const found = strandedSpools(without, remember(known));
+    expect(found).toMatchObject([{ ...lost, spool }]);
+    expect(strandedSpools(without, { members: [], stranded: found })).toEqual(found);
+    expect(decideGiveUp('spool-demo-delivery-1=7', found).accepted).toEqual(found);
+  });
+
+  test('is told once when a pod comes up on a new one', () => {
+    const statement = obedientStatement(podView(1), null, { spool: { id: 'new' } });
+    const world = pool({}, {}, false);
+    const up = { ...world, readings: new Map([...world.readings, ...readingsOf([statement])]) };
+    const memory = remember({ spool: 'old' });
+    expect(strandedSpools(up, memory)).toMatchObject([{ ...lost, spool: 'old' }]);
+    const stranded = strandedSpools(without, memory);
+    expect(strandedSpools(up, { ...memory, stranded })).toEqual(stranded);
+  });
+});
+
 describe('a pod that comes up on another, empty volume', () => {
   const on = (id: string) => {
     const world = pool({}, {}, false);

@@ -115,12 +115,27 @@ function lostSpools(world: PoolWorld, before: SpoolMemory): Stranded[] {
   const kept = (before.stranded ?? []).filter(
     (entry) => entry.spool !== undefined && spoolOf(world, entry.pod) !== entry.spool,
   );
+  const said = [...kept, ...deletedSpools(world, before)];
   const fresh = (before.members ?? []).flatMap((member) => {
     const now = spoolOf(world, member.pod);
     const isOther = member.spool !== undefined && now !== undefined && now !== member.spool;
-    return isOther && !kept.some(({ spool }) => spool === member.spool) ? [lostEntry(world, member)] : [];
+    return isOther && !said.some(({ spool }) => spool === member.spool) ? [lostEntry(world, member)] : [];
   });
-  return [...kept, ...fresh];
+  return [...said, ...fresh];
+}
+
+/** What was stranded on a claim that somebody has deleted since: no pod has to come up for that to be a loss. */
+function deletedSpools({ volumes }: PoolWorld, { stranded = [], members = [] }: SpoolMemory): Stranded[] {
+  const deleted = stranded.filter(
+    ({ volume, spool }) => spool === undefined && !volumes.some(({ name }) => name === volume),
+  );
+  return deleted.map((entry) => ({
+    ...entry,
+    why: 'VolumeLost',
+    message: `${entry.volume} was deleted with what was on it`,
+    // Whoever never said which spool it was can't be known again either: such an entry stays until it is cleared.
+    spool: members.find(({ pod }) => pod === entry.pod)?.spool ?? entry.volume,
+  }));
 }
 
 function lostEntry({ now }: PoolWorld, { pod, queued, spool }: Member): Stranded {

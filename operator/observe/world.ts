@@ -84,6 +84,8 @@ export interface ConsumerView {
   readonly delivered: number;
   /** Everything up to here is acknowledged. */
   readonly ackFloor: number;
+  /** Of the stream: nothing higher was ever stored in it. */
+  readonly last: number;
 }
 
 export interface PoolWorld {
