@@ -9,6 +9,12 @@ function rolling(partition: number, pods: readonly PodView[], over: Partial<Pool
     statefulSet: base.statefulSet && { ...base.statefulSet, partition, updateRevision: 'r2' },
   };
 }
+/** The controller has not seen the last write. */
+function unseen(partition: number, first: PodView = podView(0)): PoolWorld {
+  const world = rolling(partition, [first, podView(1), podView(2)]);
+  const { statefulSet } = world;
+  return { ...world, statefulSet: statefulSet && { ...statefulSet, generation: 5, observedGeneration: 4 } };
+}
 const updated = (ordinal: number, ready = true) => podView(ordinal, { revision: 'r2', ready });
 
 describe('rule 8: a rolling change is no scale-down: one pod at a time, each comes back to its spool', () => {
@@ -32,6 +38,9 @@ describe('rule 8: a rolling change is no scale-down: one pod at a time, each com
       rolling(3, [podView(0), podView(1), podView(2, { ready: false })]),
       2,
     ],
+    ['nothing is asked for before the controller has seen the template', unseen(3), 3],
+    ['what was asked for is not taken back before it has seen that', unseen(2), 2],
+    ['unless another pod is away', unseen(2, podView(0, { ready: false })), 3],
   ])('%s', (_, world, partition) => expect(nextPartition(world)).toBe(partition));
 
   const cordoned = {

@@ -11,10 +11,13 @@ export function nextPartition(world: Pick<PoolWorld, 'statefulSet' | 'pods' | 'a
   const next = Math.max(...old.map(({ ordinal }) => ordinal));
   const draining = world.assignment?.members.some((member) => member.cordoned) ?? false;
   // A rollout that has begun goes to its end, or it and a drain would wait for each other for ever.
-  const waits = draining && !rolloutRuns(set);
-  const held = waits || set.observedGeneration < set.generation;
-  return held || !othersReady(world.pods, set.replicas, next) ? next + 1 : next;
+  if (draining && !rolloutRuns(set)) return next + 1;
+  if (!othersReady(world.pods, set.replicas, next)) return next + 1;
+  // Nothing new is asked for before the controller has seen what was; but taken back unseen, it might be asked for for ever.
+  return isObserved(set) || set.partition === next ? next : next + 1;
 }
+
+const isObserved = (set: StatefulSetView): boolean => set.observedGeneration >= set.generation;
 
 /** At most one pod is away at a time; a pod that is broken anyway may be the one. */
 function othersReady(pods: readonly PodView[], replicas: number, next: number): boolean {
