@@ -18,7 +18,7 @@ export const drainWithoutOperator: Fault = {
       const [operator] = scene.processes('operator');
       if (!operator) continue;
       // A new pod, not a restart of the container: the kubelet would wait longer each time.
-      await scene.kubectl('delete', 'pod', operator.pod, '--force', '--grace-period=0');
+      await scene.kubectl('delete', 'pod', operator.pod, '--force', '--grace-period=0', '--ignore-not-found');
       deaths++;
     }
     const undo = async () => void (await scene.scale('sendingpool/demo', 3));

@@ -10,7 +10,7 @@ const LEAVE = ['demo-delivery-1', 'demo-delivery-2'];
 const ENOUGH = 40;
 const FILL_MS = 90_000;
 const CORDON_MS = 30_000;
-const DRAIN_MS = 180_000;
+const DRAIN_MS = 300_000;
 
 interface PoolStatus {
   readonly members?: readonly { readonly pod: string; readonly queued: number }[];
