@@ -19,6 +19,29 @@ const [ALLOWANCE, DAYS_LIMIT] = [6, 6];
 /** One holder: sends one mail to the site under a name, if it may. */
 type Holder = (name: string) => Promise<boolean>;
 
+type Kv = ReturnType<typeof bucketInMemory>['kv'];
+
+/** What the stores of limits and of warm-up have in common: a bucket, nothing in the way, the time, and the names. */
+const over =
+  <Store>(
+    make: (
+      kv: () => Promise<Kv>,
+      obstacle: () => null,
+      ...of: [string, string, () => number, Names]
+    ) => Store,
+    kv: Kv,
+    names: Names,
+  ) =>
+  (address: string, provider: string): Store =>
+    make(
+      async () => kv,
+      () => null,
+      address,
+      provider,
+      now,
+      names,
+    );
+
 function limited(): () => Holder {
   const { kv } = bucketInMemory();
   const limits = {
@@ -28,15 +51,7 @@ function limited(): () => Holder {
   let epoch = 0;
   return () => {
     const names = new Names();
-    const store = (address: string, provider: string) =>
-      pairStore(
-        async () => kv,
-        () => null,
-        address,
-        provider,
-        now,
-        names,
-      );
+    const store = over(pairStore, kv, names);
     const clock = { now: () => 0, after: () => () => {} };
     const limiter = new Limiter({ uid: 'e', clock, wallNow: now, store, warn });
     const held = ++epoch;
@@ -74,15 +89,7 @@ function warming(): () => Holder {
   const ipPool = { addresses: [{ address: ADDRESS }], warmup: warmupSpec.parse({ schedules }) };
   return () => {
     const names = new Names();
-    const store = (address: string, provider: string) =>
-      ledgerStore(
-        async () => kv,
-        () => null,
-        address,
-        provider,
-        now,
-        names,
-      );
+    const store = over(ledgerStore, kv, names);
     const warmup = new Warmup({ ipPool: () => ipPool, store, now, warn });
     return async (provider) => {
       if (names.note(SITE, provider)) warmup.forget(provider);

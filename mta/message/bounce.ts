@@ -1,7 +1,6 @@
 // What delivery asks ingress for when a recipient is final without delivery: a delivery status notification (RFC 3464), which
 // only ingress can sign. Published to BOUNCES as JSON with the bounce id as its message id.
-import { createHash } from 'node:crypto';
-import type { ParcelId } from './parcel.ts';
+import { digestOf, type ParcelId } from './parcel.ts';
 
 export const BOUNCE_VERSION = 1;
 
@@ -36,7 +35,7 @@ export interface BounceRequest {
 
 /** The id of a bounce: the same parcel, recipient and kind always give the same, so that a repeat is recognised. */
 export function bounceId(parcelId: ParcelId, recipient: string, kind: BounceKind): string {
-  return createHash('sha256').update(`${parcelId}\n${recipient}\n${kind}`).digest('hex').slice(0, 32);
+  return digestOf(`${parcelId}\n${recipient}\n${kind}`);
 }
 
 export function encodeBounce(request: BounceRequest): Buffer {

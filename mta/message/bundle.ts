@@ -1,9 +1,8 @@
 // Parcels that go to the same shard in one publish: a replicated, synced write costs a stream about as much for 10 KB as for 400,
 // so a long queue is handed over a hundred parcels at a time. Each keeps its own hop id, by which receivers know it, whatever it came with.
 // Compressed, for every byte is encrypted, copied and written by all replicas of the stream, and parcels of a mailing are much alike.
-import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { decodeParcel, encodeHead, type HopId, type Parcel } from './parcel.ts';
+import { decodeParcel, digestOf, encodeHead, type HopId, type Parcel } from './parcel.ts';
 
 const LENGTH = 4;
 
@@ -131,6 +130,5 @@ function unzipped(bytes: Buffer, room: number): Buffer {
 export function bundleId(hopIds: readonly HopId[]): HopId {
   const [first] = hopIds;
   if (first && hopIds.length === 1) return first;
-  const hash = createHash('sha256').update([...hopIds].sort().join('\n'));
-  return hash.digest('hex').slice(0, 32) as HopId;
+  return digestOf([...hopIds].sort().join('\n')) as HopId;
 }

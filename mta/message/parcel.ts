@@ -77,10 +77,12 @@ export function decodeParcel(bytes: Uint8Array): Parcel {
   return { ...header, message: buffer.subarray(4 + length) };
 }
 
+/** 32 hex characters, of the same text always the same. */
+export const digestOf = (text: string): string => hash('sha256', text).slice(0, 32);
+
 /** The id of the next hand-over of these recipients of this parcel: the same question always gives the same id. */
 export function nextHopId(hopId: HopId, addresses: readonly string[]): HopId {
-  const question = `${hopId}\n${[...addresses].sort().join('\n')}`;
-  return hash('sha256', question).slice(0, 32) as HopId;
+  return digestOf(`${hopId}\n${[...addresses].sort().join('\n')}`) as HopId;
 }
 
 /** The shard of a parcel: a hash of its id, and never chosen again on failure. */
